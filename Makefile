@@ -1,0 +1,34 @@
+# Two commands: `make demo` does the main job on real input, `make test` proves it. Both set up .venv first; set-up does
+# nothing when nothing changed.
+SHELL  := /bin/bash
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.ready
+
+.PHONY: setup demo test lint test-zoo clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "ghostdeploy needs Python 3.11 ($(PYTHON) is not on PATH; try: make PYTHON=python3)"; exit 1; }
+	@echo "== setting up $(VENV) (about 2 minutes, once) =="
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --disable-pip-version-check --progress-bar off -e '.[dev]' 2>&1 \
+	  | grep --line-buffered -E '^(ERROR|Collecting|Processing|Successfully)' | cut -c1-100; exit $${PIPESTATUS[0]}
+	@touch $@
+
+lint: setup
+	@echo "== ruff, mypy --strict =="
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+test: lint
+	@echo "== pytest =="
+	@$(BIN)/python -m pytest -m "not zoo"
+
+test-zoo: setup
+	@$(BIN)/python -m pytest -m zoo
+
+clean:
+	rm -rf $(VENV) .venv-* build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis

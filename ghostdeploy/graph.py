@@ -1,0 +1,65 @@
+"""Reading and editing functional ATen graphs: the vocabulary that fusion, passes and writers share.
+
+A graph here is what `trace` returns: a `torch.fx.GraphModule` of functional ATen operators on static shapes, parameters
+and buffers as `get_attr`, every tensor node with its fake value in `meta["val"]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.fx import GraphModule, Node
+
+
+def shape(node: Node) -> tuple[int, ...]:
+    """Static shape of the tensor that `node` computes."""
+    return tuple(int(s) for s in node.meta["val"].shape)
+
+
+def argument(node: Node, index: int, default: Any) -> Any:
+    """Positional argument `index`; `default` where it is absent or None (ATen leaves trailing defaults out)."""
+    value = node.args[index] if len(node.args) > index else None
+    return default if value is None else value
+
+
+def pair(value: int | Sequence[int]) -> tuple[int, int]:
+    """ATen's one-or-two integers, as two."""
+    if isinstance(value, int):
+        return value, value
+    return int(value[0]), int(value[-1])
+
+
+def constant(module: GraphModule, node: object) -> torch.Tensor | None:
+    """The tensor behind a `get_attr` node (a parameter, a buffer or a lifted constant), else None."""
+    if not isinstance(node, Node) or node.op != "get_attr":
+        return None
+    found: Any = module
+    for part in str(node.target).split("."):
+        found = getattr(found, part, None)
+    return found.detach() if isinstance(found, torch.Tensor) else None
+
+
+def new_constant(module: GraphModule, name: str, value: torch.Tensor) -> Node:
+    """Register `value` as a buffer under a fresh name and return a `get_attr` node for it at the insertion point."""
+    unique, count = name, 0
+    while hasattr(module, unique):
+        count += 1
+        unique = f"{name}_{count}"
+    module.register_buffer(unique, value.detach().contiguous())
+    node = module.graph.get_attr(unique)
+    node.meta["val"] = value.detach().to("meta")
+    return node
+
+
+def clean(module: GraphModule) -> None:
+    """Drop dead nodes and the parameters that nothing reads, then recompile."""
+    module.graph.eliminate_dead_code()
+    module.graph.lint()
+    used = {str(n.target) for n in module.graph.nodes if n.op == "get_attr"}
+    for table in (module._parameters, module._buffers):
+        for name in [name for name in table if name not in used]:
+            del table[name]
+    module.delete_all_unused_submodules()
+    module.recompile()

@@ -1,0 +1,61 @@
+"""What a lowering returns: the bytes of an artifact and everything the manifest says about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Format = Literal["pte", "tflite", "onnx"]
+Precision = Literal["fp32", "fp16", "int8"]
+Layout = Literal["nchw", "nhwc", "channels_last", "plain"]
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """An input or output of an artifact. `shape` is in the order of `layout`; `plain` is for tensors that are no maps."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    layout: Layout
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+@dataclass(frozen=True)
+class Delegation:
+    """How much of a graph runs in XNNPACK. `outside` maps each operator left out to its count."""
+
+    delegates: int
+    nodes_delegated: int
+    nodes_outside: int
+    outside: dict[str, int]
+
+    @property
+    def share(self) -> float:
+        """Delegated share of the nodes, 0 to 1."""
+        total = self.nodes_delegated + self.nodes_outside
+        return self.nodes_delegated / total if total else 1.0
+
+
+@dataclass(frozen=True)
+class RuntimeNeed:
+    """The runtime an artifact needs: its name, the lowest version that has every operator, the version it ran on here."""
+
+    name: str
+    minimum: str
+    verified: str
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """One artifact, not yet written. `passes` counts what each rewrite changed, in the order they ran."""
+
+    format: Format
+    precision: Precision
+    data: bytes
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    delegation: Delegation | None
+    runtime: RuntimeNeed
+    passes: tuple[tuple[str, int], ...] = ()
