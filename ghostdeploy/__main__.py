@@ -1,0 +1,5 @@
+"""`python -m ghostdeploy`."""
+
+from ghostdeploy.cli import main
+
+main()

@@ -1,0 +1,106 @@
+"""The `ghostdeploy` command: one file per command; each parses, calls the library, renders.
+
+Heavy imports stand inside the commands, so that `--help` and `models` answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import warnings
+from types import FrameType
+from typing import NoReturn
+
+import typer
+
+from ghostdeploy.cli.output import show_error
+from ghostdeploy.errors import GhostdeployError, Interrupted, UsageError
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
+    help="From a trained compact vision model to proven, fast .pte and .tflite artifacts for phones.",
+    epilog="Exit codes: 0 done, 2 usage, 3 bad input, 4 device, 5 a check failed. "
+           "GHOSTDEPLOY_DEBUG=1 shows the traceback of an error.",
+)
+
+
+def _register() -> None:
+    from ghostdeploy.cli import export, verify
+
+    app.command("export")(export.export)
+    app.command("verify")(verify.verify)
+
+
+_register()
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    if version:
+        from ghostdeploy.version import VERSION
+
+        sys.stdout.write(f"ghostdeploy {VERSION}\n")
+        raise typer.Exit
+
+
+class InternalError(GhostdeployError):
+    """Raised around an exception that should have been one of ours: a bug."""
+
+    code = "internal"
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _run() -> int:
+    """Run the command; every way it can end is an exit code or a `GhostdeployError`."""
+    try:
+        code = app(standalone_mode=False)
+    except typer.exceptions.TyperException as error:
+        command = getattr(getattr(error, "ctx", None), "command_path", "ghostdeploy")
+        raise UsageError(error.format_message(), "", f"see `{command} --help`") from error
+    if code == Interrupted.exit_code:    # typer turns KeyboardInterrupt into this exit code
+        raise Interrupted("interrupted; nothing was left half-written")
+    return int(code or 0)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    # SIGTERM unwinds like Ctrl-C: temporary directories and child processes are cleaned up either way.
+    signal.signal(signal.SIGTERM, _terminate)
+    debug = os.environ.get("GHOSTDEPLOY_DEBUG") == "1"
+    if not debug:
+        _quieten()
+    try:
+        sys.exit(_run())
+    except GhostdeployError as error:
+        if debug:
+            raise
+        show_error(error, as_json="--json" in sys.argv)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        show_error(Interrupted("interrupted; nothing was left half-written"), as_json="--json" in sys.argv)
+        sys.exit(Interrupted.exit_code)
+    except BrokenPipeError:
+        sys.exit(1)
+    except Exception as error:
+        if debug:
+            raise
+        bug = InternalError(f"{type(error).__name__}: {error}", "this is a bug in ghostdeploy",
+                            "run again with GHOSTDEPLOY_DEBUG=1 and report the traceback")
+        show_error(bug, as_json="--json" in sys.argv)
+        sys.exit(bug.exit_code)
+
+
+def _quieten() -> None:
+    """Third parties warn and log on stderr about their own internals; a user can act on none of it."""
+    import logging
+
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -1,0 +1,88 @@
+"""The one place that writes to the terminal: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.status import Status
+
+from ghostdeploy.errors import GhostdeployError
+from ghostdeploy.progress import Progress
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+
+
+def emit(document: Mapping[str, Any], render: Callable[[Console], None], *, as_json: bool) -> None:
+    """Show a command's result: the document as JSON, or `render` on a terminal."""
+    if as_json:
+        sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+    else:
+        render(Console())
+
+
+def show_error(error: GhostdeployError, *, as_json: bool) -> None:
+    """An error in three sentences and its code; as JSON it is the document on stdout."""
+    if as_json:
+        sys.stdout.write(json.dumps({"error": error.as_dict()}, indent=2) + "\n")
+        return
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print("[bold red]error[/]", end=" ")
+    console.print(f"[{error.code}]", style="red", markup=False, end=" ")
+    console.print(error.what, markup=False)
+    for title, text in (("why", error.why), ("next", error.next)):
+        if text:
+            console.print(f"  {title}:", style="bold", end=" ")
+            console.print(text, markup=False)
+
+
+@dataclass
+class StageDisplay:
+    """Names the stage at work on stderr, with the time each took; a spinner where stderr is a terminal."""
+
+    console: Console
+    started: float = field(default_factory=time.monotonic)
+    current: str | None = None
+    status: Status | None = None
+
+    def stage(self, name: str) -> None:
+        """See `Progress.stage`."""
+        self.finish()
+        self.current, self.started = name, time.monotonic()
+        if self.console.is_terminal:
+            self.status = self.console.status(name)
+            self.status.start()
+
+    def note(self, text: str) -> None:
+        """See `Progress.note`."""
+        self.console.print(f"  [dim]·[/] {text}", highlight=False)
+
+    def finish(self, *, done: bool = True) -> None:
+        """Close the running stage; one that failed is named as such."""
+        if self.status is not None:
+            self.status.stop()
+            self.status = None
+        if self.current is not None:
+            mark = "[green]✓[/]" if done else "[red]✗[/]"
+            seconds = time.monotonic() - self.started
+            self.console.print(f"  {mark} {self.current} [dim]{seconds:.1f} s[/]", highlight=False)
+            self.current = None
+
+
+@contextmanager
+def stages(*, quiet: bool = False) -> Iterator[Progress]:
+    """A progress display on stderr for the length of a command."""
+    display = StageDisplay(Console(stderr=True, quiet=quiet))
+    try:
+        yield display
+    except BaseException:
+        display.finish(done=False)
+        raise
+    display.finish()
