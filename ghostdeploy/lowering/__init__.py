@@ -1,1 +1,1 @@
-"""Placeholder docstring: replaced by whoever owns this package."""
+"""Fused graph -> artifacts: exact rewrites (`passes`), then one writer per format."""

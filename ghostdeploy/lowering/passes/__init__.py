@@ -1,1 +1,21 @@
-"""Placeholder docstring: replaced by whoever owns this package."""
+"""Exact rewrites of functional ATen graphs, one per file; `run` in `base` applies them.
+
+None names a model and none belongs to one backend: each lowering lists, in order, those that its delegate needs, with
+the form that suits it.
+"""
+
+from ghostdeploy.lowering.passes.adaptive_pool import AdaptivePoolAsPool
+from ghostdeploy.lowering.passes.base import Outcome, Refusal, Rewrite, run
+from ghostdeploy.lowering.passes.ceil_pool import DropCeilMode
+from ghostdeploy.lowering.passes.empty_padding import ExcludeEmptyPadding
+from ghostdeploy.lowering.passes.flat_views import SpellAsView
+from ghostdeploy.lowering.passes.hard_sigmoid import HardSigmoidAsClamp
+from ghostdeploy.lowering.passes.keepdim_mean import KeepdimMean
+from ghostdeploy.lowering.passes.nearest_slices import NearestAsSlices
+from ghostdeploy.lowering.passes.noops import DropNoops
+from ghostdeploy.lowering.passes.padded_average import AveragePoolAsDepthwise
+from ghostdeploy.lowering.passes.split_slices import SplitAsSlices
+
+__all__ = ["AdaptivePoolAsPool", "AveragePoolAsDepthwise", "DropCeilMode", "DropNoops", "ExcludeEmptyPadding",
+           "HardSigmoidAsClamp", "KeepdimMean", "NearestAsSlices", "Outcome", "Refusal", "Rewrite", "SpellAsView",
+           "SplitAsSlices", "run"]
