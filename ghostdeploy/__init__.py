@@ -1,1 +1,33 @@
-"""Placeholder."""
+"""ghostdeploy: from a trained compact vision model to proven, fast `.pte` and `.tflite` artifacts for phones.
+
+    model  = ghostdeploy.load("ghostnetv3-1.0.pth.tar")
+    bundle = ghostdeploy.export(model, "dist/ghostnet")
+    parity = ghostdeploy.verify("dist/ghostnet")
+    result = ghostdeploy.bench("dist/ghostnet", device="local")
+
+The verbs are imported when first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ghostdeploy.benchmark.run import bench
+    from ghostdeploy.exporter import export
+    from ghostdeploy.fusion import fuse
+    from ghostdeploy.loading import load
+    from ghostdeploy.verification import verify
+
+__all__ = ["bench", "export", "fuse", "load", "verify"]
+
+# No module may carry the name of a verb: importing it would put the module where the function is expected.
+_HOMES = {"bench": "ghostdeploy.benchmark.run", "export": "ghostdeploy.exporter", "fuse": "ghostdeploy.fusion",
+          "load": "ghostdeploy.loading", "verify": "ghostdeploy.verification"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

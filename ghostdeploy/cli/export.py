@@ -1,0 +1,83 @@
+"""`ghostdeploy export`: a checkpoint becomes a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ghostdeploy.cli.options import CheckpointOption, ModelOption, WeightsOption, choice, names
+from ghostdeploy.cli.output import JsonFlag, emit, stages
+
+if TYPE_CHECKING:
+    from ghostdeploy.bundle import Bundle
+
+
+def export(
+    target: Annotated[str, typer.Option(help="Where the artifacts will run.")] = "android",
+    checkpoint: CheckpointOption = None,
+    model: ModelOption = None,
+    formats: Annotated[str, typer.Option("--format", help="Of pte, tflite, onnx; comma-separated.")] = "pte,tflite",
+    precision: Annotated[str, typer.Option(help="Of fp32, fp16; comma-separated.")] = "fp32",
+    labels: Annotated[Path | None, typer.Option(metavar="FILE", help="Class names, one a line.")] = None,
+    input_size: Annotated[int | None, typer.Option(
+        min=1, help="Side of the square input in pixels; the model's own by default.", show_default=False)] = None,
+    weights: WeightsOption = "auto",
+    random_weights: Annotated[bool, typer.Option(
+        "--random-weights", help="No checkpoint: for latency only, and labelled so.")] = False,
+    embed_preprocessing: Annotated[bool, typer.Option(
+        "--embed-preprocessing", help="Put normalisation and softmax inside the artifact.")] = False,
+    require_delegation: Annotated[float | None, typer.Option(
+        metavar="SHARE", help="Fail (exit 5) if a smaller share of nodes runs in XNNPACK; 1.0 is all.")] = None,
+    calibration: Annotated[Path | None, typer.Option(metavar="DIR", help="Images for int8 (not built yet).")] = None,
+    output: Annotated[Path | None, typer.Option(
+        "--output", "-o", metavar="DIR", help="The bundle's directory; dist/MODEL by default.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a bundle that stands there.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Turn a trained checkpoint into proven .pte and .tflite artifacts.
+
+    Example: [bold]ghostdeploy export --target android --checkpoint ghostnetv3-1.0.pth.tar -o dist/ghostnet[/]
+    """
+    choice("--target", target, ("android",))
+    choice("--weights", weights, ("auto", "raw", "ema"))
+    with stages(quiet=as_json) as progress:
+        progress.stage("load the checkpoint" if checkpoint else "build the model")
+        from ghostdeploy.exporter import Plan, export as run
+        from ghostdeploy.bundle import check_target
+        from ghostdeploy.loading import load
+
+        plan = Plan(names(formats), names(precision), labels, embed_preprocessing, require_delegation)
+        if output is not None:
+            check_target(output, force=force)
+        subject = load(checkpoint, model=model, weights=weights, random_weights=random_weights, input_size=input_size)
+        directory = output or Path("dist") / subject.name
+        bundle = run(subject, directory, formats=plan.formats, precisions=plan.precisions, labels=labels,
+                     embed_preprocessing=embed_preprocessing, require_delegation=require_delegation, force=force,
+                     progress=progress)
+    emit({"bundle": str(directory), "manifest": bundle.manifest}, lambda console: render(console, bundle), as_json=as_json)
+
+
+def render(console: Console, bundle: Bundle) -> None:
+    """The artifacts of a bundle with what was proven about them."""
+    if bundle.random_weights:
+        console.print("[yellow]Random weights:[/] this bundle is for latency only.")
+    table = Table(title=f"{bundle.name} -> {bundle.path}", title_justify="left")
+    for column in ("artifact", "MB", "delegates", "outside XNNPACK", "max abs error", "SNR dB", "top-1 agrees", "needs"):
+        table.add_column(column, justify="left" if column in ("artifact", "needs", "outside XNNPACK") else "right")
+    for entry in bundle.manifest["artifacts"]:
+        table.add_row(*row(entry))
+    console.print(table)
+
+
+def row(entry: dict[str, Any]) -> tuple[str, ...]:
+    """One artifact of a manifest as table cells."""
+    delegation, parity, runtime = entry["delegation"], entry["parity"], entry["runtime"]
+    outside = "-" if delegation is None else ", ".join(
+        f"{count} {op}" for op, count in sorted(delegation["outside"].items())) or "nothing"
+    return (entry["file"], f"{entry['size'] / 1e6:.1f}", "-" if delegation is None else str(delegation["delegates"]), outside,
+            f"{parity['max_abs_error']:.1e}", "exact" if parity["snr_db"] is None else f"{parity['snr_db']:.0f}",
+            f"{parity['top1_agreement']:.0%}", f"{runtime['name']} >= {runtime['minimum']}")

@@ -1,0 +1,53 @@
+"""`ghostdeploy verify`: does a bundle still compute what its checkpoint computes?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ghostdeploy.cli.options import CheckpointOption, ModelOption, WeightsOption, choice
+from ghostdeploy.cli.output import JsonFlag, emit, stages
+
+if TYPE_CHECKING:
+    from ghostdeploy.verification import Verification
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A directory made by `ghostdeploy export`.")],
+    images: Annotated[Path | None, typer.Option(metavar="DIR", help="Your own photos; needs --checkpoint.")] = None,
+    device: Annotated[str, typer.Option(metavar="SERIAL", help="`local` is this machine.")] = "local",
+    checkpoint: CheckpointOption = None,
+    model: ModelOption = None,
+    weights: WeightsOption = "auto",
+    as_json: JsonFlag = False,
+) -> None:
+    """Run every artifact of a bundle on real photos and compare it with the checkpoint; exit 5 if one differs.
+
+    Example: [bold]ghostdeploy verify dist/ghostnet[/]
+    """
+    choice("--weights", weights, ("auto", "raw", "ema"))
+    with stages(quiet=as_json) as progress:
+        progress.stage("open the bundle")
+        from ghostdeploy.verification import verify as run
+
+        found = run(bundle, images, device, checkpoint=checkpoint, model=model, weights=weights, progress=progress)  # type: ignore[arg-type]
+    emit(found.as_dict(), lambda console: render(console, found), as_json=as_json)
+
+
+def render(console: Console, found: Verification) -> None:
+    """One line per artifact."""
+    table = Table(title=f"{found.bundle.name} on {found.device}, {len(found.names)} photos", title_justify="left")
+    for column in ("artifact", "max abs error", "max rel error", "SNR dB", "top-1 agrees", "top-5 agrees"):
+        table.add_column(column, justify="left" if column == "artifact" else "right")
+    for item in found.items:
+        parity = item.parity
+        table.add_row(item.artifact.file.name, f"{parity.max_abs_error:.1e}", f"{parity.max_rel_error:.1e}",
+                      "exact" if parity.snr_db is None else f"{parity.snr_db:.0f}",
+                      f"{parity.top1_agreement:.0%}", f"{parity.top5_agreement:.0%}")
+    console.print(table)
+    if found.bundle.random_weights:
+        console.print("[yellow]Random weights:[/] agreement shows that the artifact is right, not that the answers are.")

@@ -1,0 +1,164 @@
+"""Checkpoint in, proven bundle out: the whole way in one place, top to bottom."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.fx import GraphModule
+
+from ghostdeploy.bundle import Bundle, check_target, open_bundle, staged
+from ghostdeploy.bundle.contents import Product, write_contents
+from ghostdeploy.bundle.labels import Labels, labels_for
+from ghostdeploy.device.local import LocalDevice
+from ghostdeploy.embedding import Embedded
+from ghostdeploy.errors import DelegationTooLow, UsageError
+from ghostdeploy.fusion import Fused, fuse
+from ghostdeploy.lowering.artifact import Format, Lowered, Precision
+from ghostdeploy.model import Model, Weights
+from ghostdeploy.parity import ArtifactUnderTest, Parity, check, limit_for
+from ghostdeploy.photos import real_photos
+from ghostdeploy.preprocessing import Preprocessing
+from ghostdeploy.progress import SILENT, Progress
+from ghostdeploy.reference import Reference, reference
+
+FORMATS: tuple[Format, ...] = ("pte", "tflite", "onnx")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to make. `require_delegation` is the least delegated share of an artifact's nodes, 0 to 1."""
+
+    formats: tuple[Format, ...] = ("pte", "tflite")
+    precisions: tuple[Precision, ...] = ("fp32",)
+    labels: Path | None = None
+    embed_preprocessing: bool = False
+    require_delegation: float | None = None
+
+    def __post_init__(self) -> None:
+        for given, known, what in ((self.formats, FORMATS, "format"), (self.precisions, PRECISIONS, "precision")):
+            unknown = [v for v in given if v not in known]
+            if unknown or not given:
+                later = " (int8 is not built yet)" if "int8" in unknown else ""
+                raise UsageError(f"no such {what}: {', '.join(unknown) or 'none named'}{later}", "",
+                                 f"choose from {', '.join(known)}")
+        if self.require_delegation is not None and not 0 <= self.require_delegation <= 1:
+            raise UsageError(f"--require-delegation {self.require_delegation} is no share", "",
+                             "give a number from 0 to 1")
+
+
+def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence[Format] = ("pte", "tflite"),
+           precisions: Sequence[Precision] = ("fp32",), input_size: int | None = None, labels: str | Path | None = None,
+           embed_preprocessing: bool = False, require_delegation: float | None = None, force: bool = False,
+           progress: Progress = SILENT) -> Bundle:
+    """Fuse, lower, verify and bundle a model.
+
+    Args:
+        model: what `ghostdeploy.load` returns, or any `nn.Module` that maps [1, 3, H, W] to [1, classes].
+        directory: the bundle's directory; it appears whole or not at all.
+        input_size: side of the square input in pixels; the model's own by default, 224 for a bare module.
+        labels: a text file, one class name a line.
+        embed_preprocessing: put normalisation and softmax inside, so that the artifact maps pixels in 0..1 to
+            probabilities.
+        require_delegation: fail if a smaller share of nodes runs in XNNPACK.
+        force: replace a bundle that stands there.
+
+    Raises:
+        UsageError, BundleExists, LabelsMismatch: before any work is done.
+        ExportFailed, InputSizeRejected, UnsupportedOperator: the model cannot be traced or lowered.
+        FusionInexact, ParityFailed, DelegationTooLow: a check failed; nothing is written.
+        WriteFailed: the disk is full or the directory not writable; nothing is left behind.
+    """
+    plan = Plan(tuple(formats), tuple(precisions), None if labels is None else Path(labels), embed_preprocessing,
+                require_delegation)
+    target = Path(directory)
+    check_target(target, force=force)
+    subject = _sized(_subject(model), input_size)
+    with staged(target, force=force) as staging:
+        _build(subject, plan, staging, progress)
+    return open_bundle(target)
+
+
+def _subject(model: Model | nn.Module) -> Model:
+    if isinstance(model, Model):
+        return model
+    return Model(model.eval(), type(model).__name__, Weights("module"), Preprocessing())
+
+
+def _sized(model: Model, input_size: int | None) -> Model:
+    if input_size is None:
+        return model
+    return dataclasses.replace(model, preprocessing=dataclasses.replace(model.preprocessing, input_size=input_size))
+
+
+def _build(model: Model, plan: Plan, staging: Path, progress: Progress) -> None:
+    progress.stage("run the checkpoint on real photos")
+    truth = reference(model, real_photos(), embedded=plan.embed_preprocessing)
+    labels = labels_for(model, plan.labels, classes=truth.outputs.shape[-1])
+    progress.stage("trace, fuse and prove the graph")
+    module = Embedded(model.module, model.preprocessing) if plan.embed_preprocessing else model.module
+    fused = fuse(module, truth.example)
+    report = fused.report
+    progress.note(f"{report.convs_before} convolutions and {report.norms_before} BatchNorms became "
+                  f"{report.convs_after} and {report.norms_after}; relative error {report.rel_error:.1e} "
+                  f"(float32's own: {report.noise:.1e})")
+    products = [_product(model, fused, truth, labels, plan, precision, format_, staging, progress)
+                for precision in plan.precisions for format_ in plan.formats]
+    progress.stage("write the bundle")
+    write_contents(staging, model, plan.embed_preprocessing, truth, fused.report, fused.module, labels, products)
+
+
+def _product(model: Model, fused: Fused, truth: Reference, labels: Labels | None, plan: Plan, precision: Precision,
+             format_: Format, staging: Path, progress: Progress) -> Product:
+    """One artifact: lowered, written, and run in its real runtime in a fresh process."""
+    progress.stage(f"lower to .{format_} ({precision})")
+    lowered = _lower(model, fused.module, truth.example, labels, plan, precision, format_)
+    _require_delegation(lowered, plan.require_delegation)
+    file = staging / f"model.{precision}.{format_}"
+    file.write_bytes(lowered.data)
+    progress.stage(f"verify .{format_} ({precision}) on {len(truth.names)} photos")
+    parity = verify_artifact(file, lowered, truth, noise=fused.report.noise)
+    outside = lowered.delegation and sum(lowered.delegation.outside.values())
+    progress.note(f"{len(lowered.data) / 1e6:.1f} MB"
+                  + (f", {lowered.delegation.delegates} delegate(s), {outside} nodes outside" if lowered.delegation else "")
+                  + f", max error {parity.max_abs_error:.1e}, top-1 agrees on {parity.top1_agreement:.0%}")
+    return Product(file.name, lowered, parity)
+
+
+def verify_artifact(file: Path, lowered: Lowered, truth: Reference, noise: float) -> Parity:
+    """Parity of one written artifact with the checkpoint, on this machine."""
+    subject = ArtifactUnderTest(file, lowered.format, lowered.precision, lowered.inputs, lowered.outputs)
+    return check(subject, truth.inputs, truth.outputs, LocalDevice(), limit_for(lowered.precision, noise),
+                 names=truth.names)
+
+
+def _lower(model: Model, graph: GraphModule, example: torch.Tensor, labels: Labels | None, plan: Plan,
+           precision: Precision, format_: Format) -> Lowered:
+    # Imported here: each backend takes a second or more to import, and an export may need only one.
+    if format_ == "pte":
+        from ghostdeploy.lowering.executorch import lower_pte
+
+        return lower_pte(graph, example, precision)
+    if format_ == "onnx":
+        from ghostdeploy.lowering.onnx import lower_onnx
+
+        return lower_onnx(graph, example, precision)
+    from ghostdeploy.bundle.tflite_metadata import metadata_for
+    from ghostdeploy.lowering.tflite import lower_tflite
+
+    return lower_tflite(graph, example, precision, metadata_for(model, labels, plan.embed_preprocessing))
+
+
+def _require_delegation(lowered: Lowered, least: float | None) -> None:
+    delegation = lowered.delegation
+    if least is None or delegation is None or delegation.share >= least:
+        return
+    outside = ", ".join(f"{count} {op}" for op, count in sorted(delegation.outside.items()))
+    raise DelegationTooLow(
+        f"only {delegation.share:.1%} of the .{lowered.format} graph is delegated, {least:.1%} was required",
+        f"outside XNNPACK: {outside}", "lower --require-delegation, or change the operators named")
