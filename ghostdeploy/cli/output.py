@@ -59,6 +59,8 @@ class StageDisplay:
         if self.console.is_terminal:
             self.status = self.console.status(name)
             self.status.start()
+        else:    # in a log, a stage that never ends must be named too
+            self.console.print(f"  … {name}", highlight=False)
 
     def note(self, text: str) -> None:
         """See `Progress.note`."""

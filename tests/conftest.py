@@ -1,0 +1,42 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from ghostdeploy.torchvision_mend import mend
+
+mend()
+torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of `tests.tiny:factory`."""
+    from tests.tiny import factory
+
+    path = tmp_path_factory.mktemp("tiny") / "tiny.pth"
+    torch.save(factory().state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven names."""
+    path = tmp_path_factory.mktemp("labels") / "labels.txt"
+    path.write_text("ant\nbee\ncat\ndog\neel\nfox\ngnu\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_labels: Path) -> Path:
+    """A whole bundle of the small network, `.pte` and `.tflite`. Read-only: tests that spoil it copy it first."""
+    from ghostdeploy.exporter import export
+    from tests.tiny import factory
+
+    directory = tmp_path_factory.mktemp("bundle") / "tiny"
+    export(factory(), directory, input_size=64, labels=tiny_labels)
+    return directory
