@@ -23,7 +23,17 @@ lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-test: lint
+# Environments of their own for what cannot live beside ExecuTorch: TFLite 2.14 (what phones get here) and MediaPipe.
+.venv-%/.ready: tests/tools/requirements-%.txt
+	@echo "== setting up .venv-$* for the tests (once) =="
+	@$(PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/pip install --disable-pip-version-check --progress-bar off -q -r $< 2>&1 | grep -v '^WARNING: Location' || true
+	@.venv-$*/bin/python -c 'import sys; sys.exit(0)' && touch $@
+
+demo: setup
+	@$(BIN)/python -m demo
+
+test: lint .venv-tflite214/.ready .venv-mediapipe/.ready
 	@echo "== pytest =="
 	@$(BIN)/python -m pytest -m "not zoo"
 

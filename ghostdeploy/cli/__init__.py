@@ -75,7 +75,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     debug = os.environ.get("GHOSTDEPLOY_DEBUG") == "1"
     if not debug:
-        _quieten()
+        quieten()
     try:
         sys.exit(_run())
     except GhostdeployError as error:
@@ -97,7 +97,7 @@ def main() -> None:
         sys.exit(bug.exit_code)
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Third parties warn and log on stderr about their own internals; a user can act on none of it."""
     import logging
 
