@@ -37,8 +37,8 @@ def build(card: Card, classes: int | None = None) -> nn.Module:
 def deployed(module: nn.Module) -> nn.Module:
     """A copy of `module` with its re-parameterisable branches merged as timm merges them.
 
-    The result has the tensor names of checkpoints that were saved in deployed form. It is not our fusion, which works on
-    any graph and leaves nothing that could be merged.
+    The result has the tensor names of checkpoints that were saved in deployed form. It is not our fusion, which works
+    on any graph and leaves nothing that could be merged.
     """
     from timm.utils.model import reparameterize_model
 

@@ -32,7 +32,7 @@ def cost(module: nn.Module, example: torch.Tensor) -> Cost:
 
 
 def _params(module: nn.Module) -> int:
-    tensors = list(module.parameters())
+    tensors: list[torch.Tensor] = list(module.parameters())
     if isinstance(module, torch.fx.GraphModule):
         tensors += [buffer for buffer in module.buffers() if buffer.is_floating_point()]
     return sum(tensor.numel() for tensor in tensors)

@@ -48,7 +48,7 @@ class Published:
 
 @dataclass(frozen=True)
 class WeightsSource:
-    """Where trained weights can be had, and the top-1 (%) that `top1_source` measured with them at `top1_size` pixels."""
+    """Where trained weights can be had, and the top-1 (%) that `top1_source` measured at `top1_size` pixels."""
 
     where: str
     form: FormName
@@ -82,8 +82,8 @@ UNCOMPUTED = Form(0, 0, 0, "", ())
 class Card:
     """One model. `deployed` is None where re-parameterisation changes nothing: the training form is the only one.
 
-    `licence` is that of the published weights; `fixed_size` says that no other input size is possible; `lookalikes` names
-    architectures outside the zoo that have the same tensors and compute something else, so that no file can tell.
+    `licence` is that of the published weights; `fixed_size` says that no other input size is possible; `lookalikes`
+    names architectures outside the zoo that have the same tensors and compute something else, so that no file can tell.
     """
 
     name: str

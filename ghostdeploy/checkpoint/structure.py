@@ -15,8 +15,8 @@ from ghostdeploy.zoo import Card, FormName
 Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]
 
-# Tensors that no inference reads: BatchNorm's step counter, what the `thop` profiler leaves behind (the official GhostNet
-# files were saved after profiling), and the step counter of an averaged model.
+# Tensors that no inference reads: BatchNorm's step counter, what the `thop` profiler leaves behind (timm's filter for
+# official GhostNet files drops those), and the step counter of an averaged model.
 COUNTERS = frozenset({"num_batches_tracked", "total_ops", "total_params", "n_averaged"})
 
 
@@ -92,5 +92,6 @@ def differences(found: Shapes, wanted: Structure) -> list[Difference]:
     listed += [Difference(key, shape, None) for key, shape in found.items() if key not in wanted.shapes]
     if not listed and classes(found, wanted.head) is None:
         first = found[wanted.head[0]][0]
-        listed = [Difference(key, found[key], (first, *found[key][1:])) for key in wanted.head if found[key][0] != first]
+        listed = [Difference(key, found[key], (first, *found[key][1:])) for key in wanted.head
+                  if found[key][0] != first]
     return listed
