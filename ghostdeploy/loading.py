@@ -22,6 +22,7 @@ from ghostdeploy.zoo import Card, FormName
 
 SEED = 0
 SHOWN = 3
+IMAGENET_CLASSES = 1000
 
 
 def load(checkpoint: str | Path | None = None, *, model: str | None = None, weights: WeightsChoice = "auto",
@@ -45,12 +46,33 @@ def load(checkpoint: str | Path | None = None, *, model: str | None = None, weig
         raise UsageError("a checkpoint and --random-weights contradict each other", "", "leave one of them out")
     if checkpoint is None and not (random_weights and model):
         raise _nothing_to_load(model, random_weights)
+    if checkpoint is None:
+        assert model is not None
+        return _at_size(_random(model), input_size)
+    named_card(model)    # a wrong name is cheaper to say before reading
+    return _at_size(load_opened(open_checkpoint(Path(checkpoint), weights), model), input_size)
+
+
+def load_opened(opened: Opened, model: str | None = None) -> Model:
+    """The module for weights that were read already; see `load`."""
     if model is not None and is_factory(model):
-        loaded = _load_user(checkpoint, model, weights)
-    else:
-        card = None if model is None else zoo.card(model)
-        loaded = _load_random(card) if checkpoint is None and card else _load_card(checkpoint, card, weights)
-    return _at_size(loaded, input_size)
+        return _load_user(opened, model)
+    known = identify(opened, named_card(model))
+    card, form = known.recognised.card, known.recognised.form
+    module = build(card, known.recognised.classes)
+    if form == "deployed":
+        module = deployed(module)
+    _fill(module, known.state)
+    return Model(module, card.name, _origin(opened, form), card.preprocessing, known.recognised.classes, card)
+
+
+def named_card(model: str | None) -> Card | None:
+    """The card that `--model` names; None where it names none, or a factory.
+
+    Raises:
+        UnknownModel: with the names most like it.
+    """
+    return None if model is None or is_factory(model) else zoo.card(model)
 
 
 def _nothing_to_load(model: str | None, random_weights: bool) -> UsageError | WeightsMissing:
@@ -62,42 +84,29 @@ def _nothing_to_load(model: str | None, random_weights: bool) -> UsageError | We
                           "give --checkpoint FILE, or --random-weights for a latency-only export")
 
 
-def _load_card(checkpoint: str | Path | None, card: Card | None, weights: WeightsChoice) -> Model:
-    assert checkpoint is not None
-    opened = open_checkpoint(Path(checkpoint), weights)
-    known = identify(opened, card).recognised
-    module = build(known.card, known.classes)
-    if known.form == "deployed":
-        module = deployed(module)
-    _fill(module, identify(opened, known.card).state)
-    return Model(module, known.card.name, _origin(opened, known.form), known.card.preprocessing, known.classes,
-                 known.card)
-
-
-def _load_random(card: Card) -> Model:
+def _random(model: str) -> Model:
+    """An untrained module, the same each time."""
+    card = named_card(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        module = randomise_norms(build(card))
-    return Model(module, card.name, Weights("random", form=_first_form(card)), card.preprocessing, 1000, card)
+        module = randomise_norms(build_user(model).float() if card is None else build(card))
+    if card is None:
+        return Model(module, model.partition(":")[2], Weights("random"), Preprocessing())
+    form = next(iter(card.forms))
+    return Model(module, card.name, Weights("random", form=form), card.preprocessing, IMAGENET_CLASSES, card)
 
 
-def _load_user(checkpoint: str | Path | None, spec: str, weights: WeightsChoice) -> Model:
-    name = spec.partition(":")[2]
-    if checkpoint is None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(SEED)
-            module = randomise_norms(build_user(spec).float())
-        return Model(module, name, Weights("random"), Preprocessing())
-    module, opened = build_user(spec).float(), open_checkpoint(Path(checkpoint), weights)
+def _load_user(opened: Opened, spec: str) -> Model:
+    module = build_user(spec).float()
     found, wanted = shapes(opened.state), shapes(module.state_dict())
     listed = [Difference(key, found.get(key), shape) for key, shape in wanted.items() if found.get(key) != shape]
     listed += [Difference(key, shape, None) for key, shape in found.items() if key not in wanted]
     if listed:
-        raise CheckpointMismatch(f"the weights in {checkpoint} do not fit {spec}",
+        raise CheckpointMismatch(f"the weights in {opened.stored.path} do not fit {spec}",
                                  f"first differences: {'; '.join(str(entry) for entry in listed[:SHOWN])}",
                                  "let the factory build the module that the checkpoint was saved from")
     _fill(module, opened.state)
-    return Model(module, name, _origin(opened, "single"), Preprocessing())
+    return Model(module, spec.partition(":")[2], _origin(opened, "single"), Preprocessing())
 
 
 def _fill(module: nn.Module, state: Mapping[str, Tensor]) -> None:
@@ -109,10 +118,6 @@ def _fill(module: nn.Module, state: Mapping[str, Tensor]) -> None:
 def _origin(opened: Opened, form: FormName) -> Weights:
     stored = opened.stored
     return Weights("checkpoint", stored.path.name, stored.sha256, opened.ema, form)
-
-
-def _first_form(card: Card) -> FormName:
-    return next(iter(card.forms))
 
 
 def randomise_norms(module: nn.Module) -> nn.Module:

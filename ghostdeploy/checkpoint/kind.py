@@ -12,7 +12,7 @@ Kind = Literal["zip", "legacy", "safetensors"]
 ZIP = b"PK\x03\x04"
 # What torch.save wrote before version 1.6: a pickled magic number, then version, system, object, storages.
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-# The largest model of the zoo is 0.35 GB; a training checkpoint with optimizer state and an average has four times that.
+# The largest model of the zoo has 0.35 GB; a training checkpoint, with optimizer state and average, four times that.
 MAX_BYTES = 8 << 30
 # safetensors' own limit on its header.
 MAX_HEADER = 100_000_000
