@@ -1,9 +1,7 @@
 """Functions of one tensor, elementwise.
 
 Written with operators that XNNPACK takes in TFLite 2.14: there is no delegated RELU_0_TO_1, RSQRT, EXP or LOG there,
-so hard-sigmoid is RELU6(x + 3) / 6 and a reciprocal root is a division. GELU is the one operator kept that 2.14
-computes on its own kernels: an erf cannot be had from delegated operators at float accuracy for less than twenty of
-them.
+so hard-sigmoid is RELU6(x + 3) / 6 and a reciprocal root is a division. GELU has a file of its own.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ SIMPLE = {
 def simple(e: Emission, node: Node) -> None:
     """One ATen operator, one TFLite operator."""
     name, options = SIMPLE[node.target]
-    x, out = _through(e, node)
+    x, out = through(e, node)
     e.unary(name, x, out, options)
 
 
@@ -39,7 +37,7 @@ def simple(e: Emission, node: Node) -> None:
 def clamp(e: Emission, node: Node) -> None:
     """Bounds below, above or both; RELU, RELU6 and RELU_N1_TO_1 where they say the same."""
     low, high = clamp_range(node)
-    x, out = _through(e, node)
+    x, out = through(e, node)
     name = {(0.0, 6.0): "RELU6", (-1.0, 1.0): "RELU_N1_TO_1", (0.0, math.inf): "RELU"}.get((low, high))
     if name is not None:
         e.unary(name, x, out)
@@ -54,28 +52,21 @@ def clamp(e: Emission, node: Node) -> None:
 @emits(aten.silu.default)
 def silu(e: Emission, node: Node) -> None:
     """x * sigmoid(x)."""
-    x, out = _through(e, node)
+    x, out = through(e, node)
     e.binary("MUL", x, e.unary("LOGISTIC", x), out)
 
 
 @emits(aten.hardsigmoid.default)
 def hardsigmoid(e: Emission, node: Node) -> None:
     """relu6(x + 3) / 6."""
-    x, out = _through(e, node)
+    x, out = through(e, node)
     e.binary("MUL", e.binary("ADD", x, e.scalar(3.0), activation=ACTIVATION.RELU6), e.scalar(1 / 6), out)
-
-
-@emits(aten.gelu.default)
-def gelu(e: Emission, node: Node) -> None:
-    """Exact or tanh form, as the model has it."""
-    x, out = _through(e, node)
-    e.unary("GELU", x, out, "GeluOptions", approximate=node.kwargs.get("approximate", "none") == "tanh")
 
 
 @emits(aten.leaky_relu.default)
 def leaky_relu(e: Emission, node: Node) -> None:
     """Slope below zero."""
-    x, out = _through(e, node)
+    x, out = through(e, node)
     e.unary("LEAKY_RELU", x, out, "LeakyReluOptions", alpha=float(graph.argument(node, 1, 0.01)))
 
 
@@ -84,7 +75,7 @@ def elu(e: Emission, node: Node) -> None:
     """ELU with all its scales at 1."""
     if any(float(graph.argument(node, i, 1.0)) != 1.0 for i in (1, 2, 3)):
         raise e.refusal(node, "TFLite's ELU has no alpha and no scale", "use alpha 1, or another activation")
-    x, out = _through(e, node)
+    x, out = through(e, node)
     e.unary("ELU", x, out)
 
 
@@ -95,7 +86,7 @@ def prelu(e: Emission, node: Node) -> None:
     if slope is None:
         raise e.refusal(node, "its slope is computed from the input", "make the slope a parameter")
     rank = len(graph.shape(node))
-    x, out = _through(e, node)
+    x, out = through(e, node)
     source = node.args[0]
     assert isinstance(source, Node)
     wide = slope.reshape([1, -1] + [1] * (rank - 2)) if rank > 1 else slope
@@ -106,7 +97,7 @@ def prelu(e: Emission, node: Node) -> None:
 @emits(aten.rsqrt.default, aten.reciprocal.default)
 def reciprocal(e: Emission, node: Node) -> None:
     """1 / x and 1 / sqrt(x)."""
-    x, out = _through(e, node)
+    x, out = through(e, node)
     e.binary("DIV", e.scalar(1.0), e.unary("SQRT", x) if node.target is aten.rsqrt.default else x, out)
 
 
@@ -114,7 +105,7 @@ def reciprocal(e: Emission, node: Node) -> None:
 def power(e: Emission, node: Node) -> None:
     """Powers that are a product, a root or a quotient."""
     exponent = float(node.args[1])  # type: ignore[arg-type]
-    x, out = _through(e, node)
+    x, out = through(e, node)
     if exponent == 2.0:
         e.binary("MUL", x, x, out)
     elif exponent == 0.5:
@@ -125,7 +116,7 @@ def power(e: Emission, node: Node) -> None:
         raise e.refusal(node, f"the power {exponent} is not written", "use a power of 2, 0.5 or -1")
 
 
-def _through(e: Emission, node: Node) -> tuple[int, int]:
+def through(e: Emission, node: Node) -> tuple[int, int]:
     """Input and output tensors of an operator that leaves everything where it lies."""
     source = node.args[0]
     assert isinstance(source, Node)

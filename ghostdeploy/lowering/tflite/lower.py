@@ -22,8 +22,8 @@ from ghostdeploy.lowering.tflite.registry import EMITTERS
 from ghostdeploy.lowering.tflite.writer import Writer
 from ghostdeploy.progress import SILENT, Progress
 
-FAMILIES = ("activations", "attention", "convolution", "elementwise", "joining", "linear", "normalisation", "padding",
-            "pooling", "reduction", "shape", "slicing", "upsample")
+FAMILIES = ("activations", "attention", "convolution", "elementwise", "gelu", "joining", "linear", "normalisation",
+            "padding", "pooling", "reduction", "shape", "slicing", "upsample")
 REWRITES: tuple[base.Rewrite, ...] = (HardSigmoidAsClamp(unit=False),)
 
 for _family in FAMILIES:  # importing a family registers its emitters
