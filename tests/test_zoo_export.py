@@ -26,7 +26,8 @@ from tests.zoo_table import Row, write
 
 pytestmark = pytest.mark.zoo
 FORMATS: tuple[Format, ...] = ("pte", "tflite")
-CONVOLUTIONAL_LIMIT = 1e-5
+LIMIT = 1e-5
+ATTENTION = {"DeiT", "BEiTV2", "MobileViT", "FastViT"}    # families that `.tflite` may refuse by operator, so far
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_card(name: str, format_: Format, rows: list[Row], tmp_path: Path) -> No
         bundle = export(model, tmp_path / "out", formats=(format_,))
     except UnsupportedOperator as refusal:
         rows.append(Row.refused(card, format_, refusal))
-        assert format_ == "tflite" and not card.convolutional, f"a CNN of the zoo was refused: {refusal}"
+        assert format_ == "tflite" and card.family in ATTENTION, f"a CNN of the zoo was refused: {refusal}"
         return
     seconds = time.perf_counter() - started
     entry = bundle.manifest["artifacts"][0]
@@ -59,7 +60,7 @@ def test_card(name: str, format_: Format, rows: list[Row], tmp_path: Path) -> No
     shutil.rmtree(tmp_path / "out")
     assert entry["parity"]["top1_agreement"] == 1
     noise = bundle.manifest["fusion"]["noise"]
-    assert entry["parity"]["max_rel_error"] <= max(CONVOLUTIONAL_LIMIT, 2 * noise)
-    assert bundle.manifest["fusion"]["norms_after"] == 0 or not card.convolutional
+    assert entry["parity"]["max_rel_error"] <= max(LIMIT, 2 * noise)
+    assert bundle.manifest["fusion"]["norms_after"] == 0
     if card.family == "GhostNetV3":
         assert entry["delegation"]["delegates"] == 1 and entry["delegation"]["nodes_outside"] == 0
