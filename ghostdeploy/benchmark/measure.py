@@ -23,11 +23,6 @@ class Cell:
     subject: Subject
     threads: int
 
-    @property
-    def title(self) -> str:
-        """For progress displays."""
-        return f"{self.subject.model.file}, {self.threads} thread{'s' if self.threads > 1 else ''}"
-
 
 def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol,
             progress: Progress = SILENT) -> list[Result]:
@@ -40,9 +35,11 @@ def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol,
     info = device.describe()
     attempts: list[list[Attempt]] = [[] for _ in cells]
     for position, (number, index) in enumerate(order(len(cells), protocol.rounds)):
-        progress.stage(f"round {number + 1} of {protocol.rounds}: {cells[index].title}")
+        if position % len(cells) == 0:
+            progress.stage(f"round {number + 1} of {protocol.rounds}, {protocol.runs} runs each")
         attempts[index].append(_attempt(cells[index], device, protocol, position))
-    return [assemble(cell.subject, cell.threads, protocol, info, done, _memory(cell, device, protocol, progress))
+    progress.stage("memory, in a pass of its own")
+    return [assemble(cell.subject, cell.threads, protocol, info, done, _memory(cell, device, protocol))
             for cell, done in zip(cells, attempts, strict=True)]
 
 
@@ -53,6 +50,5 @@ def _attempt(cell: Cell, device: Device, protocol: Protocol, position: int) -> A
     return Attempt(position, started, before, device.state(), run)
 
 
-def _memory(cell: Cell, device: Device, protocol: Protocol, progress: Progress) -> Memory | None:
-    progress.stage(f"memory: {cell.title}")
+def _memory(cell: Cell, device: Device, protocol: Protocol) -> Memory | None:
     return device.run(protocol.job(cell.subject, cell.threads, "memory"), [cell.subject.sample]).report.memory

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +10,7 @@ from typing import Any, Literal
 from jsonschema import Draft202012Validator
 
 from ghostdeploy import schemas
+from ghostdeploy.benchmark import result_file
 from ghostdeploy.benchmark.grade import Grade, Reason
 from ghostdeploy.benchmark.statistics import Method
 from ghostdeploy.device import records
@@ -20,12 +18,11 @@ from ghostdeploy.device.base import DeviceInfo, DeviceState
 from ghostdeploy.device.job import Memory
 from ghostdeploy.device.runtimes.base import RuntimeInfo
 from ghostdeploy.device.warmup import WarmUp, WarmUpRule
-from ghostdeploy.errors import FileMissing, FileUnreadable, ResultInvalid, WriteFailed
+from ghostdeploy.errors import ResultInvalid
 from ghostdeploy.lowering.artifact import Format, Precision
 from ghostdeploy.parity import Parity
 
 SCHEMA_VERSION: Literal[1] = 1
-LARGEST_FILE = 256 << 20    # a thousand rounds of ten thousand runs take 100 MB; nothing of ours is larger
 
 
 @dataclass(frozen=True)
@@ -150,7 +147,7 @@ class Result:
         Raises:
             WriteFailed: disk full, no permission, no such directory.
         """
-        save(self.document(), Path(path))
+        result_file.write(self.document(), Path(path))
 
     @classmethod
     def load(cls, path: str | Path) -> Result:
@@ -166,14 +163,19 @@ class Result:
         return results[0]
 
 
-def save_all(results: tuple[Result, ...] | list[Result], path: str | Path) -> None:
-    """Write results into one file: a single one as itself, several as `{"results": [...]}`.
+def save_all(results: Sequence[Result], path: str | Path) -> None:
+    """Write results into one file, as `document` shapes them, whole or not at all.
 
     Raises:
         WriteFailed: see `Result.save`.
     """
+    result_file.write(document(results), Path(path))
+
+
+def document(results: Sequence[Result]) -> dict[str, Any]:
+    """What `bench` writes and prints: a single result as itself, several as `{"results": [...]}`."""
     documents = [result.document() for result in results]
-    save(documents[0] if len(documents) == 1 else {"results": documents}, Path(path))
+    return documents[0] if len(documents) == 1 else {"results": documents}
 
 
 def load_all(path: str | Path) -> list[Result]:
@@ -182,68 +184,23 @@ def load_all(path: str | Path) -> list[Result]:
     Raises:
         FileMissing, FileUnreadable, ResultInvalid: see `Result.load`.
     """
-    document = _read(Path(path))
-    entries = document["results"] if isinstance(document, dict) and set(document) == {"results"} else [document]
+    found = result_file.read(Path(path))
+    entries = found["results"] if isinstance(found, dict) and set(found) == {"results"} else [found]
     if not isinstance(entries, list) or not entries:
-        raise _invalid(path, "it holds no list of results")
+        raise result_file.invalid(path, "it holds no list of results")
     return [_result(entry, path) for entry in entries]
-
-
-def save(document: dict[str, Any], path: Path) -> None:
-    """Write JSON beside its target and rename it into place."""
-    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
-    part = None
-    try:
-        with tempfile.NamedTemporaryFile("w", dir=path.absolute().parent, prefix=f".{path.name}.",
-                                         delete=False) as file:
-            part = Path(file.name)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.chmod(0o644)
-        part.replace(path)
-    except OSError as error:
-        raise WriteFailed(f"could not write {path}", os.strerror(error.errno or 0),
-                          "nothing was left behind; choose another file with -o") from error
-    finally:
-        if part is not None:
-            with suppress(FileNotFoundError):
-                part.unlink()
-
-
-def _read(path: Path) -> Any:
-    if not path.exists():
-        raise FileMissing(f"no such result: {path}", "", "make one with `ghostdeploy bench -o`")
-    if not path.is_file():
-        raise FileUnreadable(f"{path} is no file", "", "name a file that `ghostdeploy bench -o` wrote")
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise _invalid(path, f"it is larger than {LARGEST_FILE >> 20} MiB")
-        return json.loads(path.read_text(), parse_constant=_refuse_constant)
-    except OSError as error:
-        raise FileUnreadable(f"cannot read {path}", str(error), "check its permissions") from error
-    except (ValueError, RecursionError) as error:
-        raise _invalid(path, f"{type(error).__name__}: {error}") from error
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _result(document: Any, path: str | Path) -> Result:
     problem = next(Draft202012Validator(schemas.result()).iter_errors(document), None)
     if problem is not None:
         place = "/".join(map(str, problem.absolute_path)) or "the document"
-        raise _invalid(path, f"{place}: {problem.message[:200]}")
+        raise result_file.invalid(path, f"{place}: {problem.message[:200]}")
     try:
         result = records.from_json(Result, document)
     except records.RecordError as error:
-        raise _invalid(path, str(error)) from error
+        raise result_file.invalid(path, str(error)) from error
     for number, measured in enumerate(result.rounds):
         if any(index >= len(measured.samples_ns) for index in measured.outliers):
-            raise _invalid(path, f"rounds/{number}/outliers names runs that are not there")
+            raise result_file.invalid(path, f"rounds/{number}/outliers names runs that are not there")
     return result
-
-
-def _invalid(path: str | Path, why: str) -> ResultInvalid:
-    return ResultInvalid(f"{path} is no result of ghostdeploy", why, "make one with `ghostdeploy bench -o`")
