@@ -88,7 +88,7 @@ def _find(spec: str, module_name: str, attribute: str) -> Any:
             raise ModelFactoryError(f"{module_name} has no {attribute}", "", "check the name after the colon")
         found = getattr(found, part)
     if not callable(found):
-        raise ModelFactoryError(f"{spec} is a {type(found).__name__}, which cannot be called", "",
+        raise ModelFactoryError(f"{spec} is not callable, but of type {type(found).__name__}", "",
                                 "name a function or class that takes no arguments and returns the module")
     return found
 
