@@ -186,6 +186,12 @@ class ImageUnreadable(InputError):
     code = "image-unreadable"
 
 
+class ImagesMissing(InputError):
+    """Raised when a directory that should hold images is empty."""
+
+    code = "images-missing"
+
+
 class BundleExists(InputError):
     """Raised when the output directory exists and `--force` was not given."""
 
@@ -208,6 +214,12 @@ class ArtifactRejected(InputError):
     """Raised when a runtime refuses to load an artifact."""
 
     code = "artifact-rejected"
+
+
+class ResultInvalid(InputError):
+    """Raised when a file is no result of `ghostdeploy bench`."""
+
+    code = "result-invalid"
 
 
 # ---- devices and measurement ------------------------------------------------------------------------------------

@@ -131,10 +131,16 @@ def _product(model: Model, fused: Fused, truth: Reference, labels: Labels | None
 
 
 def verify_artifact(file: Path, lowered: Lowered, truth: Reference, noise: float) -> Parity:
-    """Parity of one written artifact with the checkpoint, on this machine."""
+    """Parity of one written artifact with the checkpoint, on this machine.
+
+    Raises:
+        ParityFailed: it is not what the checkpoint computes.
+    """
     subject = ArtifactUnderTest(file, lowered.format, lowered.precision, lowered.inputs, lowered.outputs)
-    return check(subject, truth.inputs, truth.outputs, LocalDevice(), limit_for(lowered.precision, noise),
-                 names=truth.names)
+    parity = check(subject, truth.inputs, truth.outputs, LocalDevice(), limit=limit_for(lowered.precision, noise),
+                   names=truth.names, source="photos of scikit-image")
+    parity.enforce(file.name)
+    return parity
 
 
 def _lower(model: Model, graph: GraphModule, example: torch.Tensor, labels: Labels | None, plan: Plan,

@@ -11,6 +11,7 @@ import numpy as np
 from ghostdeploy import device as devices
 from ghostdeploy.bundle import Artifact, Bundle, open_bundle
 from ghostdeploy.device.base import Device
+from ghostdeploy.device.records import to_json
 from ghostdeploy.errors import BundleInvalid, CheckpointMismatch, UsageError
 from ghostdeploy.parity import ArtifactUnderTest, Parity, check, limit_for
 from ghostdeploy.photos import from_directory
@@ -41,7 +42,7 @@ class Verification:
         """What `verify --json` prints."""
         return {"bundle": str(self.bundle.path), "device": self.device, "inputs": list(self.names),
                 "artifacts": [{"file": item.artifact.file.name, "format": item.artifact.format,
-                               "precision": item.artifact.precision, "parity": item.parity.as_dict()}
+                               "precision": item.artifact.precision, "parity": to_json(item.parity)}
                               for item in self.items]}
 
 
@@ -49,6 +50,7 @@ class Verification:
 class Truth:
     """Inputs as the artifacts take them, [N, 3, H, W], and the checkpoint's outputs, [N, classes]."""
 
+    source: str
     names: tuple[str, ...]
     inputs: FloatArray
     outputs: FloatArray
@@ -81,7 +83,9 @@ def verify(bundle: str | Path | Bundle, images: str | Path | None = None, device
 def _check(bundle: Bundle, artifact: Artifact, truth: Truth, device: Device) -> Parity:
     subject = ArtifactUnderTest(artifact.file, artifact.format, artifact.precision, artifact.inputs, artifact.outputs)
     limit = limit_for(artifact.precision, bundle.manifest["fusion"]["noise"])
-    return check(subject, truth.inputs, truth.outputs, device, limit, names=truth.names)
+    parity = check(subject, truth.inputs, truth.outputs, device, limit=limit, names=truth.names, source=truth.source)
+    parity.enforce(artifact.file.name)
+    return parity
 
 
 def _as_taken(bundle: Bundle, pixels: FloatArray) -> FloatArray:
@@ -101,7 +105,7 @@ def _stored(bundle: Bundle) -> Truth:
     inputs = _as_taken(bundle, pixels)
     if len(outputs) != len(inputs) or first.shape != inputs[:1].shape or not np.array_equal(first, inputs[:1]):
         raise BundleInvalid(f"the golden files of {bundle.path} do not belong together", "", "export again")
-    return Truth(tuple(Path(name).stem for name in golden["photos"]), inputs, outputs)
+    return Truth("golden photos of the bundle", tuple(Path(name).stem for name in golden["photos"]), inputs, outputs)
 
 
 def _asked(bundle: Bundle, images: Path, checkpoint: str | Path | None, weights: Literal["auto", "raw", "ema"],
@@ -116,4 +120,4 @@ def _asked(bundle: Bundle, images: Path, checkpoint: str | Path | None, weights:
         raise CheckpointMismatch(f"{checkpoint} is not the checkpoint of this bundle", "its sha256 differs from the manifest's",
                                  "give the file that was exported")
     truth = reference(loaded, from_directory(images), embedded=bundle.softmax_inside)
-    return Truth(truth.names, _as_taken(bundle, truth.pixels), truth.outputs)
+    return Truth(f"images of {images}", truth.names, _as_taken(bundle, truth.pixels), truth.outputs)

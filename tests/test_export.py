@@ -170,7 +170,7 @@ def test_verify_on_images_of_ones_own(tiny_checkpoint: Path, tmp_path: Path) -> 
     ended = ghostdeploy("verify", tmp_path / "out", "--images", tmp_path / "photos", "--checkpoint", tiny_checkpoint,
                         "--model", "tests.tiny:factory", "--json")
     assert ended.code == 0, ended.stderr
-    assert ended.json["inputs"] == ["one"]
+    assert ended.json["inputs"] == ["one.png"]
 
 
 def test_python_verbs(tiny_bundle: Path) -> None:

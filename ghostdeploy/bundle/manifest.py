@@ -13,6 +13,7 @@ from typing import Any
 from ghostdeploy.bundle.labels import Labels
 from ghostdeploy.bundle.staging import sha256
 from ghostdeploy.cost import Cost
+from ghostdeploy.device.records import to_json
 from ghostdeploy.fusion import FusionReport
 from ghostdeploy.lowering.artifact import Lowered
 from ghostdeploy.model import Model
@@ -45,7 +46,7 @@ def artifact(file: Path, lowered: Lowered, parity: Parity) -> dict[str, Any]:
         "outputs": [dataclasses.asdict(spec) for spec in lowered.outputs],
         "runtime": dataclasses.asdict(lowered.runtime),
         "delegation": None if lowered.delegation is None else dataclasses.asdict(lowered.delegation),
-        "parity": parity.as_dict(),
+        "parity": to_json(parity),
         "passes": dict(lowered.passes),
     }
 

@@ -1,1 +1,5 @@
-"""Placeholder docstring: replaced by whoever owns this package."""
+"""Fused ATen graph -> .pte for ExecuTorch's XNNPACK delegate."""
+
+from ghostdeploy.lowering.executorch.lower import lower_pte
+
+__all__ = ["lower_pte"]

@@ -9,10 +9,9 @@ from ghostdeploy.graph import argument, shape
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.base import Rewrite, operand, replace
 
-ALWAYS = (aten.alias.default, aten.dropout.default, aten.detach.default, aten.lift_fresh_copy.default,
-          aten.contiguous.default)
+ALWAYS = (aten.alias.default, aten.dropout.default, aten.detach.default, aten.lift_fresh_copy.default)
 SAME_SHAPE = (aten.view.default, aten.reshape.default, aten._unsafe_view.default, aten.expand.default)
-COPIES = (aten.clone.default, aten._to_copy.default)
+COPIES = (aten.clone.default, aten.contiguous.default, aten._to_copy.default)
 NEUTRAL = {aten.add.Tensor: 0, aten.sub.Tensor: 0, aten.mul.Tensor: 1, aten.div.Tensor: 1}
 
 

@@ -10,7 +10,7 @@ from ghostdeploy.graph import argument, shape
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.base import Rewrite, emit, operand, replace
 
-SPLITS = (aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default, aten.unbind.int)
+SPLITS = (aten.split.Tensor, aten.split_with_sizes.default, aten.split.sizes, aten.chunk.default, aten.unbind.int)
 
 
 class SplitAsSlices(Rewrite):

@@ -1,1 +1,0 @@
-"""Placeholder docstring: replaced by whoever owns this package."""

@@ -1,0 +1,119 @@
+"""Can a measurement be trusted? A grade, a verdict, and the reasons for both in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ghostdeploy.benchmark.statistics import Interval
+
+Grade = Literal["A", "B", "C", "D"]
+Code = Literal["interval-wide", "warm-up-not-converged", "output-mismatch", "output-unstable", "runs-too-few",
+               "threads-differ", "cpus-differ", "one-round", "outliers", "deadlines-missed"]
+
+# Widest relative interval of each grade. 1 % is criterion's noise threshold; 2 % the smallest difference that is worth
+# a verdict; 5 % is the project's limit of a valid measurement.
+GRADES: tuple[tuple[Grade, float], ...] = (("A", 0.01), ("B", 0.02), ("C", 0.05))
+VALID_WIDTH = 0.05
+ONE_ROUND_GRADE: Grade = "C"     # process-to-process differences are the larger part (executorch#8603), and not seen
+UNWARM_GRADE: Grade = "C"
+RUNS_FOR_AN_INTERVAL = 6         # fewer values than this enclose their median with less than 95 %: 1 - 2 / 2^n
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What happened, likely why, and what to do. `invalidates` says whether the measurement may be quoted at all."""
+
+    code: Code
+    text: str
+    invalidates: bool
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a judgement rests on. `converged` holds one entry per round; `mismatch` the failed comparison in words."""
+
+    median: float
+    interval: Interval
+    runs: int
+    converged: Sequence[bool]
+    stable: Sequence[bool]
+    mismatch: str | None
+    threads: tuple[int, int]
+    cpus: tuple[tuple[int, ...] | None, tuple[int, ...]]
+    outliers: int
+    preempted: int
+    late: int
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The grade, whether the numbers may be quoted, and why."""
+
+    grade: Grade
+    valid: bool
+    reasons: tuple[Reason, ...]
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """Judge a measurement. Nothing is corrected or dropped on the way."""
+    reasons = tuple(_invalidating(evidence)) + tuple(_remarks(evidence))
+    return Judgement(_grade(evidence), not any(reason.invalidates for reason in reasons), reasons)
+
+
+def _grade(evidence: Evidence) -> Grade:
+    width = _width(evidence)
+    found: Grade = next((grade for grade, limit in GRADES if width <= limit), "D")
+    if len(evidence.converged) == 1:
+        found = max(found, ONE_ROUND_GRADE)
+    if not all(evidence.converged):
+        found = max(found, UNWARM_GRADE)
+    return "D" if evidence.mismatch or not all(evidence.stable) or _too_few(evidence) else found
+
+
+def _width(evidence: Evidence) -> float:
+    return (evidence.interval.high - evidence.interval.low) / evidence.median
+
+
+def _too_few(evidence: Evidence) -> bool:
+    return len(evidence.converged) == 1 and evidence.runs < RUNS_FOR_AN_INTERVAL
+
+
+def _invalidating(evidence: Evidence) -> list[Reason]:
+    reasons = []
+    width, cold = _width(evidence), list(evidence.converged).count(False)
+    if evidence.mismatch:
+        reasons.append(Reason("output-mismatch", f"the output is not the golden output: {evidence.mismatch}", True))
+    if not all(evidence.stable):
+        reasons.append(Reason("output-unstable", "the first and the last run of a round gave different outputs", True))
+    if width > VALID_WIDTH:
+        reasons.append(Reason("interval-wide", f"the 95 % interval is {width:.1%} wide (limit {VALID_WIDTH:.0%}): "
+                              "other programs, or clocks that move; close programs, or take more --rounds", True))
+    if cold:
+        reasons.append(Reason("warm-up-not-converged", f"run times still moved when warm-up was given up, in {cold} of "
+                              f"{len(evidence.converged)} rounds: the machine is busy or throttling", True))
+    if _too_few(evidence):
+        reasons.append(Reason("runs-too-few", f"{evidence.runs} runs in one round give no interval; use at least "
+                              f"--runs {RUNS_FOR_AN_INTERVAL}", True))
+    if evidence.threads[1] > evidence.threads[0]:
+        reasons.append(Reason("threads-differ", f"asked for {evidence.threads[0]} threads, and {evidence.threads[1]} "
+                              "were running", True))
+    if evidence.cpus[0] is not None and evidence.cpus[0] != evidence.cpus[1]:
+        reasons.append(Reason("cpus-differ", f"asked for CPU {evidence.cpus[0]}, and ran on {evidence.cpus[1]}", True))
+    return reasons
+
+
+def _remarks(evidence: Evidence) -> list[Reason]:
+    reasons = []
+    if len(evidence.converged) == 1:
+        reasons.append(Reason("one-round", "one round says nothing of how much processes differ; 5 rounds do", False))
+    if evidence.threads[1] < evidence.threads[0]:
+        reasons.append(Reason("threads-differ", f"asked for {evidence.threads[0]} threads, and the runtime started "
+                              f"only {evidence.threads[1]}", False))
+    if evidence.outliers:
+        reasons.append(Reason("outliers", f"{evidence.outliers} runs are outliers; the process lost its core "
+                              f"{evidence.preempted} times while measuring", False))
+    if evidence.late:
+        reasons.append(Reason("deadlines-missed", f"{evidence.late} runs took longer than the cadence allows", False))
+    return reasons

@@ -1,0 +1,64 @@
+"""How a measurement is made: how many processes and runs, with which threads on which CPUs, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ghostdeploy.benchmark.subject import Subject
+from ghostdeploy.device.job import Job, Task
+from ghostdeploy.device.warmup import ANDROIDX, WarmUpRule
+from ghostdeploy.errors import UsageError
+
+MEMORY_RUNS = 10        # resident memory did not move after the third run in any runtime tried
+MOST_ROUNDS, MOST_RUNS, MOST_THREADS = 1000, 100_000, 256
+
+# A round may take its warm-up, and per run ten times what the slowest model of the zoo (BEiTv2-B) takes on one thread,
+# before it counts as a hang.
+START_SECONDS = 60.0
+SECONDS_PER_RUN = 2.0
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What to do. `rounds=1` is the seed paper's protocol (100 runs); 5 tell how much processes differ.
+
+    Attributes:
+        threads: thread counts, each measured and reported by itself.
+        cpus: CPUs to pin to; None leaves the scheduler free, as an app would.
+        every_ns: an app's cadence: time between the starts of runs; 0 is back to back.
+    """
+
+    runs: int = 100
+    rounds: int = 5
+    threads: tuple[int, ...] = (1,)
+    cpus: tuple[int, ...] | None = None
+    warm_up: WarmUpRule = ANDROIDX
+    every_ns: int = 0
+
+    def __post_init__(self) -> None:
+        for name, values, most in (("runs", (self.runs,), MOST_RUNS), ("rounds", (self.rounds,), MOST_ROUNDS),
+                                   ("threads", self.threads, MOST_THREADS)):
+            if not values or any(not 1 <= value <= most for value in values):
+                raise UsageError(f"--{name} {','.join(map(str, values))} is out of range", f"it goes from 1 to {most}",
+                                 "choose a number within it")
+        if self.every_ns < 0:
+            raise UsageError("--every-ms is below 0", "it is the time between two runs", "choose 0 or more")
+
+    def job(self, subject: Subject, threads: int, task: Task) -> Job:
+        """The job of one process. The memory pass is not timed, so a few runs and no warm-up do."""
+        runs = self.runs if task == "time" else MEMORY_RUNS
+        deadline = START_SECONDS + (self.warm_up.max_ns + self.every_ns * runs) / 1e9 + SECONDS_PER_RUN * runs
+        return Job(subject.path, subject.model.format, task, subject.inputs, subject.outputs, threads, self.cpus, runs,
+                   self.warm_up, self.every_ns, deadline)
+
+
+def order(count: int, rounds: int) -> Iterator[tuple[int, int]]:
+    """(round, index) in the order of measuring: forwards in even rounds, backwards in odd ones (A B, B A, A B, ...).
+
+    So a drift of the machine hits every artifact alike, to first order: over two rounds each has the same mean place.
+    """
+    for number in range(rounds):
+        indices = range(count) if number % 2 == 0 else reversed(range(count))
+        for index in indices:
+            yield number, index

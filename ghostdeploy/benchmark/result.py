@@ -1,0 +1,206 @@
+"""A measurement, whole: what ran, where, how, every sample, and what follows from them. One JSON document each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from jsonschema import Draft202012Validator
+
+from ghostdeploy import schemas
+from ghostdeploy.benchmark import result_file
+from ghostdeploy.benchmark.grade import Grade, Reason
+from ghostdeploy.benchmark.statistics import Method
+from ghostdeploy.device import records
+from ghostdeploy.device.base import DeviceInfo, DeviceState
+from ghostdeploy.device.job import Memory
+from ghostdeploy.device.runtimes.base import RuntimeInfo
+from ghostdeploy.device.warmup import WarmUp, WarmUpRule
+from ghostdeploy.errors import ResultInvalid
+from ghostdeploy.lowering.artifact import Format, Precision
+from ghostdeploy.parity import Parity
+
+SCHEMA_VERSION: Literal[1] = 1
+
+
+@dataclass(frozen=True)
+class MeasuredModel:
+    """The artifact that was measured. `weights` is `unknown` for a bare file: it does not say."""
+
+    name: str
+    bundle: str | None
+    file: str
+    size: int
+    sha256: str
+    format: Format
+    precision: Precision | None
+    weights: Literal["checkpoint", "module", "random", "unknown"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Something about the device that matters, and whether it was brought under control."""
+
+    name: str
+    wanted: str
+    achieved: Literal["achieved", "refused", "not controlled"]
+    before: str | None
+    after: str | None
+    restored: bool | None
+
+
+@dataclass(frozen=True)
+class ProtocolRecord:
+    """How it was measured. `cpus` is what was asked for, None for unpinned; `input` says what was fed."""
+
+    runs: int
+    rounds: int
+    threads: int
+    cpus: tuple[int, ...] | None
+    warm_up: WarmUpRule
+    every_ns: int
+    input: str
+    golden: bool
+
+
+@dataclass(frozen=True)
+class Round:
+    """One fresh process. `position` is its place among all processes of the command: the interleaving, as it was.
+
+    `outliers` are indices into `samples_ns`. `discarded` is the reason where the round does not count, else None.
+    """
+
+    position: int
+    started: str
+    load_ns: int
+    first_ns: int
+    warm_up: WarmUp
+    samples_ns: tuple[int, ...]
+    outliers: tuple[int, ...]
+    late: int
+    preempted: int
+    stable: bool
+    threads: int
+    cpus: tuple[int, ...]
+    before: DeviceState
+    after: DeviceState
+    discarded: str | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What follows from the rounds; milliseconds and decimal megabytes.
+
+    Attributes:
+        median_ms: median of the round medians; `interval_ms` its 95 % interval, by `interval_method`.
+        p90_ms, p99_ms, min_ms, mean_ms, std_ms: over the runs of all rounds.
+        first_ms, load_ms: medians over the rounds.
+        peak_mb: highest resident memory of the process; `artifact_mb` the part above the idle runtime. From a pass of
+            its own; None where none was made.
+    """
+
+    median_ms: float
+    interval_ms: tuple[float, float]
+    interval_method: Method
+    p90_ms: float
+    p99_ms: float
+    min_ms: float
+    mean_ms: float
+    std_ms: float
+    first_ms: float
+    load_ms: float
+    peak_mb: float | None
+    artifact_mb: float | None
+    outliers: int
+    grade: Grade
+    valid: bool
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One artifact, measured with one thread count on one device."""
+
+    schema_version: Literal[1]
+    created: str
+    ghostdeploy: str
+    model: MeasuredModel
+    runtime: RuntimeInfo
+    device: DeviceInfo
+    conditions: tuple[Condition, ...]
+    protocol: ProtocolRecord
+    rounds: tuple[Round, ...]
+    memory: Memory | None
+    summary: Summary
+    parity: Parity | None
+
+    def document(self) -> dict[str, Any]:
+        """The result as JSON, valid against `schemas.result()`."""
+        document: dict[str, Any] = records.to_json(self)
+        return document
+
+    def save(self, path: str | Path) -> None:
+        """Write the result, whole or not at all.
+
+        Raises:
+            WriteFailed: disk full, no permission, no such directory.
+        """
+        result_file.write(self.document(), Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Result:
+        """Read a result.
+
+        Raises:
+            FileMissing, FileUnreadable: there is no such file, or it is no file.
+            ResultInvalid: it is no single result of this schema version, or holds anything else.
+        """
+        results = load_all(path)
+        if len(results) != 1:
+            raise ResultInvalid(f"{path} holds {len(results)} results", "one was expected", "use load_all")
+        return results[0]
+
+
+def save_all(results: Sequence[Result], path: str | Path) -> None:
+    """Write results into one file, as `document` shapes them, whole or not at all.
+
+    Raises:
+        WriteFailed: see `Result.save`.
+    """
+    result_file.write(document(results), Path(path))
+
+
+def document(results: Sequence[Result]) -> dict[str, Any]:
+    """What `bench` writes and prints: a single result as itself, several as `{"results": [...]}`."""
+    documents = [result.document() for result in results]
+    return documents[0] if len(documents) == 1 else {"results": documents}
+
+
+def load_all(path: str | Path) -> list[Result]:
+    """Read every result of a file that `save` or `save_all` wrote.
+
+    Raises:
+        FileMissing, FileUnreadable, ResultInvalid: see `Result.load`.
+    """
+    found = result_file.read(Path(path))
+    entries = found["results"] if isinstance(found, dict) and set(found) == {"results"} else [found]
+    if not isinstance(entries, list) or not entries:
+        raise result_file.invalid(path, "it holds no list of results")
+    return [_result(entry, path) for entry in entries]
+
+
+def _result(document: Any, path: str | Path) -> Result:
+    problem = next(Draft202012Validator(schemas.result()).iter_errors(document), None)
+    if problem is not None:
+        place = "/".join(map(str, problem.absolute_path)) or "the document"
+        raise result_file.invalid(path, f"{place}: {problem.message[:200]}")
+    try:
+        result = records.from_json(Result, document)
+    except records.RecordError as error:
+        raise result_file.invalid(path, str(error)) from error
+    for number, measured in enumerate(result.rounds):
+        if any(index >= len(measured.samples_ns) for index in measured.outliers):
+            raise result_file.invalid(path, f"rounds/{number}/outliers names runs that are not there")
+    return result

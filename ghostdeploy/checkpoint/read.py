@@ -1,0 +1,89 @@
+"""From a file to what is stored in it: tensors in plain containers. Nothing in the file is ever executed."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import warnings
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ghostdeploy.checkpoint import archive, pickles
+from ghostdeploy.checkpoint.kind import Kind, kind
+from ghostdeploy.errors import CheckpointFormat, FileUnreadable
+
+# A legacy file is five pickles (magic number, version, system, object, storage keys) and then the values.
+LEGACY_PICKLES = 5
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The contents of a checkpoint file.
+
+    `ordered` says whether the file keeps the order in which a module defines its tensors: safetensors sorts by name.
+    """
+
+    path: Path
+    tree: Any
+    kind: Kind
+    ordered: bool
+    sha256: str
+
+
+def read(path: Path) -> Stored:
+    """Everything in `path`, on the CPU, as stored.
+
+    Raises:
+        FileMissing, FileUnreadable, CheckpointFormat, CheckpointUnsafe: what is wrong with the file.
+    """
+    stored_as = kind(path)
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if stored_as == "safetensors":
+            return Stored(path, _safetensors(path), stored_as, ordered=False, sha256=digest)
+        if stored_as == "zip":
+            archive.check(path)
+        else:
+            _check_legacy(path)
+    except OSError as error:
+        raise FileUnreadable(f"cannot read {path}", str(error), "check the disk and the permissions") from error
+    return Stored(path, _torch(path), stored_as, ordered=True, sha256=digest)
+
+
+def _check_legacy(path: Path) -> None:
+    with path.open("rb") as file:
+        start = BytesIO(file.read(pickles.MAX_PICKLE))
+    for _ in range(LEGACY_PICKLES):
+        pickles.check(path, start)
+
+
+def _torch(path: Path) -> Any:
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:    # torch raises a dozen types for damaged files, of which none is documented
+        raise CheckpointFormat(f"{path} is damaged or truncated", f"torch cannot read it: {_first(error)}",
+                               "fetch or save the file again") from error
+
+
+def _safetensors(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, RuntimeError, ValueError, TypeError, AttributeError, KeyError, MemoryError) as error:
+        raise CheckpointFormat(f"{path} is no valid safetensors file", _first(error),
+                               "fetch or save the file again") from error
+
+
+def _first(error: Exception) -> str:
+    """The first line of an error: torch's further lines advise switching its safety off."""
+    line = (str(error).splitlines() or [""])[0].partition(". Please use `torch")[0]
+    return f"{type(error).__name__}: {line[:200]}"

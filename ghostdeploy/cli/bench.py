@@ -1,0 +1,81 @@
+"""`ghostdeploy bench`: how fast is it, and can the number be trusted?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ghostdeploy.cli.options import names
+from ghostdeploy.cli.output import JsonFlag, emit, stages
+from ghostdeploy.errors import MeasurementInvalid, UsageError, WriteFailed
+
+if TYPE_CHECKING:
+    from ghostdeploy.benchmark.result import Result
+
+
+def bench(
+    paths: Annotated[list[Path], typer.Argument(
+        metavar="BUNDLE_OR_FILE...", help="Bundles of `ghostdeploy export`, or bare .pte, .tflite and .onnx files.")],
+    device: Annotated[str | None, typer.Option(
+        metavar="SERIAL|local", help="`local` is this machine; by default the one attached phone.")] = None,
+    runs: Annotated[int, typer.Option(metavar="N", help="Timed runs per round, all kept.")] = 100,
+    rounds: Annotated[int, typer.Option(metavar="N", help="Fresh processes per artifact, interleaved.")] = 5,
+    threads: Annotated[str, typer.Option(metavar="N,N", help="Thread counts, each measured by itself.")] = "1",
+    cpus: Annotated[str | None, typer.Option(
+        metavar="big|all|MASK", help="CPUs to pin to; a mask is hexadecimal. Default: the scheduler is free.")] = None,
+    every_ms: Annotated[float, typer.Option(
+        metavar="N", help="Milliseconds between the starts of runs, an app's cadence; 0 is back to back.")] = 0.0,
+    output: Annotated[Path | None, typer.Option(
+        "-o", "--output", metavar="FILE", help="Write the result with every sample there.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure latency: fresh processes, warm-up until converged, every run kept; exit 5 if an output is wrong.
+
+    Example: [bold]ghostdeploy bench dist/ghostnet --device local --threads 1,2 -o result.json[/]
+    """
+    counts = _counts(threads)
+    if output is not None:
+        _check_output(output)
+    with stages(quiet=as_json) as progress:
+        from ghostdeploy.benchmark.result import document, save_all
+        from ghostdeploy.benchmark.run import bench as run
+        from ghostdeploy.report.terminal import render_results
+
+        results = run(*paths, device=device, runs=runs, rounds=rounds, threads=counts, cpus=cpus, every_ms=every_ms,
+                      progress=progress)
+        if output is not None:
+            progress.stage(f"write {output}")
+            save_all(results, output)
+    emit(document(results), lambda console: render_results(console, results), as_json=as_json)
+    wrong = _wrong(results)
+    if wrong is not None and as_json:    # the document says it already, and there is only one document
+        raise typer.Exit(wrong.exit_code)
+    if wrong is not None:
+        raise wrong
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    found: tuple[str, ...] = names(text)
+    if not found or not all(part.isdecimal() for part in found):
+        raise UsageError(f"--threads {text} is no list of thread counts", "", "for example --threads 1,2,4")
+    return tuple(dict.fromkeys(int(part) for part in found))
+
+
+def _check_output(output: Path) -> None:
+    """Found out before minutes of measuring, not after."""
+    if output.is_dir() or not output.absolute().parent.is_dir():
+        why = "it is a directory" if output.is_dir() else "its directory does not exist"
+        raise WriteFailed(f"cannot write {output}", why, "choose another file with -o")
+
+
+def _wrong(results: list[Result]) -> MeasurementInvalid | None:
+    """The error for results whose artifact computes something else than its checkpoint."""
+    for result in results:
+        for reason in result.summary.reasons:
+            if reason.code in ("output-mismatch", "output-unstable"):
+                return MeasurementInvalid(f"{result.model.file}: {reason.text}",
+                                          "the latency of an artifact that computes something else is worth nothing",
+                                          "run `ghostdeploy verify` on the bundle")
+    return None

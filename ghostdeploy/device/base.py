@@ -1,0 +1,81 @@
+"""What a device is: something that says what it is, and runs jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from ghostdeploy.device.job import Job, Run
+from ghostdeploy.device.runtimes.base import Array
+
+Kind = Literal["local", "android"]
+
+
+@dataclass(frozen=True)
+class Core:
+    """A CPU that jobs may run on. `max_khz` is None where the system does not tell (virtual machines)."""
+
+    index: int
+    max_khz: int | None
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """A device, as far as it tells. `notes` say in words what makes its numbers less than they could be."""
+
+    kind: Kind
+    serial: str
+    manufacturer: str | None
+    model: str | None
+    soc: str | None
+    abi: str
+    os: str
+    android_release: str | None
+    api_level: int | None
+    kernel: str
+    page_size: int
+    memory_kb: int
+    cores: tuple[Core, ...]
+    features: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DeviceState:
+    """What can change while measuring; None for what the device does not tell.
+
+    Attributes:
+        clocks_khz: current frequency of each core of `DeviceInfo.cores`.
+        thermal: hottest thermal zone in degrees Celsius.
+        load: runnable tasks, averaged by the kernel over the last minute.
+        stolen_s: seconds since boot that a hypervisor gave to other machines, all cores together.
+    """
+
+    clocks_khz: tuple[int | None, ...]
+    thermal: float | None
+    load: float | None
+    stolen_s: float | None
+
+
+class Device(Protocol):
+    """Where a model runs. A phone implements the same four methods."""
+
+    def describe(self) -> DeviceInfo:
+        """What the device is. Cheap enough to be called once per command.
+
+        Raises:
+            DeviceError: the device went away.
+        """
+
+    def state(self) -> DeviceState:
+        """Clocks, temperature and load now; taken before and after each round, outside the measuring process."""
+
+    def run(self, job: Job, samples: Sequence[Sequence[Array]]) -> Run:
+        """Run `job` in a fresh process. `samples` holds for each sample every input, in the library's order (NCHW).
+
+        Raises:
+            ArtifactRejected: the runtime refuses the artifact, or it is not what the job says.
+            AffinityRefused: the CPUs cannot be used.
+            RunnerFailed: the process crashed, hung or answered nonsense; with the end of its log.
+        """

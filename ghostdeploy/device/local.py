@@ -1,0 +1,35 @@
+"""This machine as a device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ghostdeploy.device import machine, process
+from ghostdeploy.device.base import DeviceInfo, DeviceState
+from ghostdeploy.device.job import Job, Run
+from ghostdeploy.device.runtimes.base import Array
+from ghostdeploy.errors import FileMissing, FileUnreadable
+
+
+class LocalDevice:
+    """Runs every job in a fresh process here. See `Device`."""
+
+    def describe(self) -> DeviceInfo:
+        """See `Device.describe`."""
+        return machine.describe()
+
+    def state(self) -> DeviceState:
+        """See `Device.state`."""
+        return machine.state()
+
+    def run(self, job: Job, samples: Sequence[Sequence[Array]]) -> Run:
+        """See `Device.run`.
+
+        Raises:
+            FileMissing, FileUnreadable: the artifact is not there, or no file.
+        """
+        if not job.artifact.exists():
+            raise FileMissing(f"no such artifact: {job.artifact}", "", "check the path")
+        if job.artifact.is_dir():
+            raise FileUnreadable(f"{job.artifact} is a directory", "an artifact is a file", "name the file")
+        return process.run(job, samples)

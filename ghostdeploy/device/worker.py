@@ -1,0 +1,164 @@
+"""The fresh process: `python -m ghostdeploy.device.worker DIRECTORY`, with a job as JSON on stdin.
+
+Order matters: the process is tied to its parent and pinned first, then the runtime is imported and given its threads,
+then the artifact is opened. What the kernel granted is read back after the work and goes into the report.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ghostdeploy.device import measuring, processinfo, records
+from ghostdeploy.device.exchange import Exchange, Failure, Reply
+from ghostdeploy.device.job import Job, Memory, RoundReport, Threads, Timing
+from ghostdeploy.device.runtimes import runtime
+from ghostdeploy.device.runtimes.base import Array, Session
+from ghostdeploy.errors import AffinityRefused, ArtifactRejected, GhostdeployError, RunnerFailed
+from ghostdeploy.lowering.artifact import TensorSpec
+from ghostdeploy.tensors import from_layout, to_layout
+
+PR_SET_PDEATHSIG = 1
+
+Specs = tuple[TensorSpec, ...]
+
+
+def main(directory: Path) -> None:
+    """Run the job on stdin; the reply, good or bad, is written into `directory`."""
+    _die_with_parent()
+    exchange = Exchange(directory)
+    try:
+        job = records.from_json(Job, json.load(sys.stdin))
+        report, outputs = perform(job, exchange.samples(), exchange)
+        exchange.put_outputs(outputs)
+        reply = Reply(report, None)
+    except GhostdeployError as error:
+        reply = Reply(None, Failure(error.code, error.what, error.why, error.next))
+    except Exception as error:      # whatever a runtime throws is an answer too; the parent adds the log
+        reply = Reply(None, Failure(RunnerFailed.code, f"{type(error).__name__}: {error}", "", ""))
+    exchange.put_reply(reply)
+
+
+def perform(job: Job, samples: list[list[Array]], exchange: Exchange) -> tuple[RoundReport, list[list[Array]]]:
+    """Do `job`. Outputs are in the library's order.
+
+    Raises:
+        AffinityRefused, ArtifactRejected, RunnerFailed: see `Device.run`.
+    """
+    pin(job.cpus)
+    exchange.put_stage("importing the runtime")
+    chosen = runtime(job.format)
+    before = len(processinfo.threads())
+    chosen.prepare(job.threads)
+    idle_kb = measuring.idle_memory() if job.task == "memory" else None
+    exchange.put_stage("loading the artifact")
+    start = time.perf_counter_ns()
+    session = chosen.load(job.artifact, job.threads)
+    load_ns = time.perf_counter_ns() - start
+    inputs, outputs = (agreed(told, found, job.artifact) for told, found in
+                       ((job.inputs, session.inputs), (job.outputs, session.outputs)))
+    done = _work(job, session, [_arranged(sample, inputs) for sample in samples], idle_kb, exchange)
+    threads = Threads(job.threads, 1 + len(processinfo.threads()) - before)
+    report = RoundReport(chosen.info(), inputs, outputs, threads, processinfo.affinity(), load_ns, done.first_ns,
+                         done.timing, done.memory)
+    return report, [[from_layout(array, spec.layout) for array, spec in zip(got, outputs, strict=True)]
+                    for got in done.outputs]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What came of running the samples. `outputs` are in the artifact's own layouts."""
+
+    first_ns: int | None
+    outputs: list[list[Array]]
+    timing: Timing | None = None
+    memory: Memory | None = None
+
+
+def _work(job: Job, session: Session, samples: list[list[Array]], idle_kb: int | None, exchange: Exchange) -> Work:
+    if not samples:
+        return Work(None, [])
+    loaded_kb = processinfo.resident_kb()
+    exchange.put_stage("the first inference")
+    first_ns = measuring.timed(session, samples[0])
+    first = session.read()
+    if job.task == "time":
+        timing, last = measuring.time_runs(session, samples[0], job, first, exchange.put_stage)
+        return Work(first_ns, [first, last], timing=timing)
+    if idle_kb is not None:
+        return Work(first_ns, [first], memory=measuring.memory_after(session, samples[0], job.runs, idle_kb, loaded_kb))
+    return Work(first_ns, [first, *_infer(session, samples[1:], exchange)])
+
+
+def pin(cpus: tuple[int, ...] | None) -> None:
+    """Pin this process, and with it every thread it starts from now on.
+
+    Raises:
+        AffinityRefused: the kernel refused, or granted something else.
+    """
+    if cpus is None:
+        return
+    try:
+        os.sched_setaffinity(0, cpus)
+    except (OSError, ValueError) as error:
+        raise AffinityRefused(f"cannot run on CPU {', '.join(map(str, cpus))}", str(error),
+                              "see `ghostdeploy devices` for the CPUs that can be used") from error
+    if granted := os.sched_getaffinity(0) ^ set(cpus):
+        raise AffinityRefused(f"asked for CPU {sorted(cpus)}, and got {sorted(granted ^ set(cpus))}", "",
+                              "choose other CPUs with --cpus")
+
+
+def agreed(told: Specs | None, found: Specs, artifact: Path) -> Specs:
+    """What a manifest says of an artifact's tensors, if the artifact says so too; the artifact's own word without one.
+
+    A .pte names its memory order, and takes wrongly ordered bytes without a word, so that is compared as well.
+
+    Raises:
+        ArtifactRejected: number, shape, dtype or memory order differ.
+    """
+    if told is None:
+        return found
+    same = len(told) == len(found) and all(
+        t.shape == f.shape and t.dtype == f.dtype and (t.layout == "channels_last") == (f.layout == "channels_last")
+        for t, f in zip(told, found, strict=True))
+    if not same:
+        raise ArtifactRejected(f"{artifact.name} is not what its manifest says",
+                               f"the manifest has {_words(told)}, the file {_words(found)}", "export it again")
+    return told
+
+
+def _words(specs: Specs) -> str:
+    return ", ".join(f"{spec.dtype} {list(spec.shape)} {spec.layout}" for spec in specs)
+
+
+def _arranged(sample: list[Array], specs: Specs) -> list[Array]:
+    if len(sample) != len(specs):
+        raise RunnerFailed(f"the artifact takes {len(specs)} inputs, and was given {len(sample)}", "",
+                           "hand in one array per input")
+    return [to_layout(array, spec.layout) if array.ndim == 4 else array
+            for array, spec in zip(sample, specs, strict=True)]
+
+
+def _infer(session: Session, samples: list[list[Array]], exchange: Exchange) -> list[list[Array]]:
+    outputs = []
+    for number, sample in enumerate(samples, 2):
+        exchange.put_stage(f"inference {number}")
+        session.feed(sample)
+        session.invoke()
+        outputs.append(session.read())
+    return outputs
+
+
+def _die_with_parent() -> None:
+    """A parent that is killed outright cannot clean up; the kernel does it then."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

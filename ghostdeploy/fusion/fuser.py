@@ -1,0 +1,102 @@
+"""`fuse`: trace, read, hoist, plan, write back, prove. Each step is a file beside this one."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch._ops import OpOverload
+from torch.fx import Graph, GraphModule, Node
+
+from ghostdeploy import graph as graphs
+from ghostdeploy.fusion.account import Ledger, count
+from ghostdeploy.fusion.constants import Constants
+from ghostdeploy.fusion.emit import emit, overflow
+from ghostdeploy.fusion.hoist import hoist
+from ghostdeploy.fusion.plan import plan_all
+from ghostdeploy.fusion.proof import NOT_MEASURED, prove
+from ghostdeploy.fusion.read import Reader
+from ghostdeploy.fusion.report import FusionReport
+from ghostdeploy.progress import SILENT, Progress
+from ghostdeploy.trace import trace
+
+
+@dataclass(frozen=True)
+class Fused:
+    """A fused graph, callable like the original, and what was done to it."""
+
+    module: GraphModule
+    report: FusionReport
+
+
+def fuse(module: nn.Module | GraphModule, example: torch.Tensor, *, verify: bool = True,
+         progress: Progress = SILENT) -> Fused:
+    """Fuse re-parameterised branches and fold every BatchNorm of a model, in float64, and prove the result.
+
+    Args:
+        module: any module of one tensor argument, or the graph that `trace` made of one; never modified.
+        example: an input of the wanted shape, batch first; the fused graph is for this shape.
+        verify: measure the fused graph against the original in float64 (`proof.prove` says how).
+
+    Returns:
+        The fused graph (same conventions as `trace`) and the report.
+
+    Raises:
+        ExportFailed, InputSizeRejected: see `ghostdeploy.trace.trace`.
+        FusionInexact: the proof failed; the text names the first node at which the graphs depart.
+    """
+    start = time.perf_counter()
+    progress.stage("trace")
+    original = module if isinstance(module, GraphModule) and _is_traced(module) else trace(module, example)
+    progress.stage("fuse")
+    fused, ledger = _fused(original)
+    measured = NOT_MEASURED
+    if verify:
+        progress.stage("prove")
+        measured = prove(original, fused, example)
+    before, after = count(original), count(fused)
+    merged, left = ledger.close(fused)
+    return Fused(fused, FusionReport(before.convs, after.convs, before.norms, after.norms, merged, left,
+                                     measured.rel_error, measured.noise, measured.inputs, time.perf_counter() - start))
+
+
+def _is_traced(module: GraphModule) -> bool:
+    """Is it a graph of ATen operators with shapes, rather than one of modules and Python functions?"""
+    return all(n.op in ("placeholder", "get_attr", "output") or (n.op == "call_function" and "val" in n.meta and (
+        isinstance(n.target, OpOverload) or n.target is __import__("operator").getitem)) for n in module.graph.nodes)
+
+
+def _fused(original: GraphModule) -> tuple[GraphModule, Ledger]:
+    """A fused copy of a graph, and the account of it."""
+    module = _copy(original)
+    reader = Reader(module, Constants(module))
+    moved, stuck = hoist(module, reader)
+    if moved:
+        reader = Reader(module, Constants(module))
+    ledger = Ledger(reader, stuck)
+    written: dict[Node, Node] = {}
+    for plan in plan_all(module, reader).values():
+        too_large = overflow(plan)
+        if too_large is not None:
+            ledger.refuse(plan, too_large)
+            continue
+        node = emit(module, plan, written)
+        plan.node.replace_all_uses_with(node, propagate_meta=False)
+        written[plan.node] = node
+        ledger.enter(plan, node)
+    graphs.clean(module)
+    return module, ledger
+
+
+def _copy(original: GraphModule) -> GraphModule:
+    """A graph of its own on the same tensors."""
+    graph = Graph()
+    graph.output(graph.graph_copy(original.graph, {}))
+    root = nn.Module()
+    for name, value in original.named_buffers():
+        root.register_buffer(name, value)
+    for name, parameter in original.named_parameters():
+        root.register_buffer(name, parameter.detach())
+    return GraphModule(root, graph)

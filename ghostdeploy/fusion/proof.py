@@ -1,0 +1,96 @@
+"""The proof: a fused graph is as close to the exact result as the original is.
+
+Exact is the original graph evaluated in float64. Its distance to the original in its own precision (float32) is the
+noise that the user already lives with; the fused graph may have twice that and no more.
+
+Noise is itself random: a maximum over the roundings that one input happened to hit. So both distances are maxima over
+the same inputs: the example, and normal noise of its mean and spread (an example may be all zeros, and prove nothing).
+While the rule does not hold, up to six more inputs are drawn, for both alike: a fused graph that is wrong stays wrong,
+one that met an unlucky sample is judged on a better one.
+
+The only floor: noise counts as at least half a unit in the last place (2^-24 for float32), which is what rounding the
+exact result once costs. Without it, a model whose float32 result happens to be exact could never be fused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.fx import GraphModule
+from torch.utils import _pytree as pytree
+
+from ghostdeploy.errors import FusionInexact
+from ghostdeploy.fusion.affine import F64
+from ghostdeploy.fusion.departure import first_departure
+from ghostdeploy.fusion.evaluate import Evaluation
+
+FACTOR = 2.0
+FEWEST_INPUTS, MOST_INPUTS = 2, 8
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Relative errors against float64, the worst of `inputs` inputs."""
+
+    rel_error: float
+    noise: float
+    inputs: int
+
+
+NOT_MEASURED = Measured(math.nan, math.nan, 0)
+
+
+def prove(original: GraphModule, fused: GraphModule, example: torch.Tensor) -> Measured:
+    """Measure `fused` and `original` against `original` in float64.
+
+    A float64 graph is proven as float32, which is what it will be lowered to.
+
+    Raises:
+        FusionInexact: the error is over twice the noise; the text names the node at which the graphs depart.
+    """
+    dtype = torch.float32 if example.dtype == F64 else example.dtype
+    floor = torch.finfo(dtype).eps / 2
+    error = noise = 0.0
+    for i, x in enumerate(_inputs(example), 1):
+        exact = Evaluation(original, F64).of(x)
+        noise = _worse(noise, distance(Evaluation(original, dtype).of(x), exact))
+        error = _worse(error, distance(Evaluation(fused, dtype).of(x), exact))
+        if i >= FEWEST_INPUTS and error <= FACTOR * max(noise, floor):
+            return Measured(error, noise, i)
+        if not math.isfinite(noise) or i == MOST_INPUTS:
+            break
+    if not math.isfinite(noise):
+        raise FusionInexact("the original model's own output is not finite, so nothing can be proven about it",
+                            "it holds NaN or infinity for a plain input", "look at the checkpoint's weights")
+    where = first_departure(original, fused, x, dtype, error / max(noise, floor))
+    raise FusionInexact(
+        f"the fused graph departs from the original by {error:.2e} of the largest output at {where}",
+        f"the original's own {dtype} error is {noise:.2e}, and fusion may at most double it",
+        "please report it with the model's name; exporting without fusion is not affected")
+
+
+def distance(values: Any, exact: Any) -> float:
+    """max|value - exact| / max|exact|, the worst of all floating-point outputs; NaN where one is not finite."""
+    worst = 0.0
+    for y, reference in zip(pytree.tree_leaves(values), pytree.tree_leaves(exact), strict=True):
+        if isinstance(y, torch.Tensor) and y.is_floating_point() and y.numel():
+            scale = float(reference.abs().max()) or 1.0
+            worst = _worse(worst, float((y.to(F64) - reference).abs().max()) / scale)
+    return worst
+
+
+def _worse(a: float, b: float) -> float:
+    """The larger one; NaN is the worst."""
+    return b if math.isnan(b) or b > a else a
+
+
+def _inputs(example: torch.Tensor) -> Iterator[torch.Tensor]:
+    yield example
+    generator = torch.Generator().manual_seed(0)
+    mean, spread = float(example.double().mean()), float(example.double().std(correction=0)) or 1.0
+    for _ in range(MOST_INPUTS - 1):
+        yield (torch.randn(example.shape, generator=generator, dtype=F64) * spread + mean).to(example.dtype)

@@ -1,0 +1,76 @@
+"""A graph in half precision between float32 inputs and outputs."""
+
+from __future__ import annotations
+
+import torch
+from torch.fx import GraphModule
+
+from ghostdeploy import graph
+from ghostdeploy.errors import UnsupportedOperator
+from ghostdeploy.lowering.passes.aten import aten
+from ghostdeploy.lowering.passes.base import emit, propagate_shapes
+
+HALF_LIMIT = torch.finfo(torch.float16).max
+
+
+def halve(module: GraphModule, example: torch.Tensor) -> None:
+    """Turn every float32 constant of `module` into float16, in place, and cast at its inputs and outputs.
+
+    XNNPACK then computes in half precision: natively from ARMv8.2 on, by conversion on x86 with F16C. The casts stay
+    outside of the delegate (its partitioner takes no conversion of dtype): two nodes, counted as such.
+
+    Raises:
+        UnsupportedOperator: a constant or an operator has no float16 form; named.
+    """
+    for name, value in list(module.named_buffers()) + list(module.named_parameters()):
+        if value.dtype == torch.float32:
+            _set(module, name, _as_half(name, value))
+    _cast_at_borders(module)
+    graph.clean(module)
+    try:
+        propagate_shapes(module, example)
+    except RuntimeError as error:
+        raise UnsupportedOperator("the graph mixes float16 and float32", str(error).strip().splitlines()[0],
+                                  "export with --precision fp32") from None
+    for node in module.graph.nodes:
+        value = node.meta.get("val")
+        if (node.op == "call_function" and isinstance(value, torch.Tensor) and value.dtype == torch.float32
+                and "border" not in node.meta):
+            raise UnsupportedOperator(f"{node.target} (node {node.name}) computes in float32 by itself",
+                                      "an fp16 program needs float16 throughout", "export with --precision fp32")
+
+
+def _as_half(name: str, value: torch.Tensor) -> torch.Tensor:
+    largest = float(value.abs().max()) if value.numel() else 0.0
+    if largest > HALF_LIMIT:
+        raise UnsupportedOperator(f"the constant {name} does not fit into float16",
+                                  f"its largest magnitude is {largest:.3g}, float16 ends at {HALF_LIMIT:.0f}",
+                                  "export with --precision fp32")
+    return value.detach().to(torch.float16)
+
+
+def _set(module: GraphModule, name: str, value: torch.Tensor) -> None:
+    parent, _, leaf = name.rpartition(".")
+    owner = module.get_submodule(parent)
+    owner._parameters.pop(leaf, None)
+    owner._buffers.pop(leaf, None)
+    owner.register_buffer(leaf, value)
+    for node in module.graph.find_nodes(op="get_attr", target=name):
+        node.meta["val"] = value.to("meta")
+
+
+def _cast_at_borders(module: GraphModule) -> None:
+    for node in list(module.graph.nodes):
+        if node.op == "placeholder" and node.users:
+            readers = list(node.users)
+            with module.graph.inserting_after(node):
+                cast = emit(module, aten._to_copy.default, node, dtype=torch.float16)
+            for reader in readers:
+                reader.replace_input_with(node, cast)
+        elif node.op == "output":
+            with module.graph.inserting_before(node):
+                for result in list(node.all_input_nodes):
+                    cast = emit(module, aten._to_copy.default, result, dtype=torch.float32)
+                    cast.meta["border"] = True
+                    node.replace_input_with(result, cast)
+

@@ -1,0 +1,36 @@
+"""The XNNPACK partitioner with our plug-in, and the one place where ExecuTorch's registries are touched."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from executorch.backends.xnnpack.partition.config import ALL_PARTITIONER_CONFIGS
+from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+
+
+@functools.cache
+def plugin_available() -> bool:
+    """Register the visitors for nearest upsampling, once per process; False where this ExecuTorch has other registries.
+
+    The registries are public in use but not declared stable. A graph without a delegated upsampling is serialised by
+    the stock visitors as before: ours hands every other product on to the class that it replaced.
+    """
+    try:
+        from executorch.backends.xnnpack.operators.node_visitor import register_node_visitor
+
+        from ghostdeploy.lowering.executorch.nearest import NearestVisitor, ProductVisitor
+    except (ImportError, KeyError):
+        return False
+    register_node_visitor(NearestVisitor)
+    register_node_visitor(ProductVisitor)
+    return True
+
+
+def partitioner(plugin: bool) -> Any:
+    """XNNPACK's partitioner with every stock configuration, and with ours if `plugin`."""
+    configs = list(ALL_PARTITIONER_CONFIGS)
+    if plugin:
+        from ghostdeploy.lowering.executorch.nearest import NearestConfig
+        configs.append(NearestConfig)
+    return XnnpackPartitioner(configs=configs)

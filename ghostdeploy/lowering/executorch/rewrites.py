@@ -1,0 +1,57 @@
+"""The rewrites that bring a graph into the forms that ExecuTorch's XNNPACK partitioner takes, in order."""
+
+from __future__ import annotations
+
+from torch.fx import Node
+
+from ghostdeploy.lowering.passes import (
+    AdaptivePoolAsPool,
+    AveragePoolAsDepthwise,
+    DropCeilMode,
+    DropNoops,
+    ExcludeEmptyPadding,
+    HardSigmoidAsClamp,
+    KeepdimMean,
+    NearestAsSlices,
+    Rewrite,
+    SiluAsProduct,
+    SpellAsView,
+    SpellHardtanhLimits,
+    SplitAsSlices,
+)
+from ghostdeploy.lowering.passes.aten import aten
+from ghostdeploy.lowering.passes.nearest_index import doubles
+
+# Most inputs of one concatenation in ExecuTorch's XNNPACK schema (XNNConcatenate5).
+CONCATENATION = 5
+
+
+def rewrites(plugin: bool) -> tuple[Rewrite, ...]:
+    """Every pass, in order.
+
+    Means and adaptive pools come before the pools that they turn into; with `plugin`, doublings stay for it. Full-range
+    slices that the later passes leave behind are no-ops again.
+    """
+    return (
+        DropNoops(),
+        SpellAsView(),
+        KeepdimMean(),
+        AdaptivePoolAsPool(),
+        AveragePoolAsDepthwise(),
+        ExcludeEmptyPadding(),
+        DropCeilMode(),
+        SplitAsSlices(),
+        SpellHardtanhLimits(),
+        HardSigmoidAsClamp(unit=True),
+        SiluAsProduct(),
+        NearestAsSlices(keep=_for_plugin if plugin else _never, fan_in=CONCATENATION),
+        DropNoops(),
+    )
+
+
+def _for_plugin(node: Node) -> bool:
+    return node.target is aten.upsample_nearest2d.vec and doubles(node)
+
+
+def _never(node: Node) -> bool:
+    return False

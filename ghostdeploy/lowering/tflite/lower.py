@@ -1,0 +1,114 @@
+"""A fused graph becomes a `.tflite`: rewrite, write every node, pack, attach metadata, ask the runtime."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+from importlib.metadata import version
+
+import torch
+from torch.fx import GraphModule, Node
+
+from ghostdeploy import graph
+from ghostdeploy.errors import UsageError
+from ghostdeploy.lowering.artifact import Layout, Lowered, Precision, RuntimeNeed, TensorSpec
+from ghostdeploy.lowering.passes import HardSigmoidAsClamp, base
+from ghostdeploy.lowering.tflite import versions
+from ghostdeploy.lowering.tflite.delegation import delegation
+from ghostdeploy.lowering.tflite.emission import Emission
+from ghostdeploy.lowering.tflite.layout import NHWC, Order, identity
+from ghostdeploy.lowering.tflite.metadata import TfliteMetadata, attach
+from ghostdeploy.lowering.tflite.registry import EMITTERS
+from ghostdeploy.lowering.tflite.writer import Writer
+from ghostdeploy.progress import SILENT, Progress
+
+FAMILIES = ("activations", "attention", "convolution", "elementwise", "gelu", "joining", "linear", "normalisation",
+            "padding", "pooling", "reduction", "shape", "slicing", "upsample")
+REWRITES: tuple[base.Rewrite, ...] = (HardSigmoidAsClamp(unit=False),)
+
+for _family in FAMILIES:  # importing a family registers its emitters
+    importlib.import_module(f"ghostdeploy.lowering.tflite.{_family}")
+
+
+def lower_tflite(module: GraphModule, example: torch.Tensor, precision: Precision = "fp32",
+                 metadata: TfliteMetadata | None = None, progress: Progress = SILENT) -> Lowered:
+    """Write a fused ATen graph as a `.tflite` for XNNPACK, NHWC in memory.
+
+    Args:
+        module: functional ATen graph of static shapes, as `fuse` returns it; it is not modified.
+        example: an input of shape [1, C, H, W].
+        precision: `fp32`, or `fp16` for weights stored in half precision (arithmetic stays float32 unless the runtime
+            chooses otherwise).
+        metadata: what a client like MediaPipe must know of the model; None writes none.
+        progress: told the stages.
+
+    Raises:
+        UnsupportedOperator: a node that TFLite, or this writer, has no exact form for.
+        LoweringFailed: a rewrite broke its promise (a bug).
+        ArtifactRejected: the runtime does not load what was written (a bug).
+        UsageError: a precision other than fp32 and fp16.
+    """
+    if precision not in ("fp32", "fp16"):
+        raise UsageError(f"precision {precision} is not written to .tflite", "fp32 and fp16 are", "choose one of them")
+    progress.stage("tflite: rewrite")
+    module = copy.deepcopy(module)
+    outcomes = base.run(REWRITES, module, example)
+    progress.stage("tflite: write")
+    writer = Writer("ghostdeploy")
+    inputs, outputs = _emit(Emission(module, writer, precision))
+    runtime = versions.minimum_runtime(writer.operators, writer.features)
+    writer.metadata("min_runtime_version", runtime.encode().ljust(16, b"\0"))
+    named_inputs, named_outputs = _named("input", inputs), _named("output", outputs)
+    specs = _specs(writer, named_inputs), _specs(writer, named_outputs)
+    if metadata is not None:
+        writer.metadata(*metadata.entry(specs[0][0], specs[1][0]))
+    data = writer.pack(named_inputs, named_outputs)
+    data = data if metadata is None else attach(data, metadata)
+    progress.stage("tflite: load")
+    need = RuntimeNeed("tflite", runtime, f"ai-edge-litert {version('ai-edge-litert')}")
+    return Lowered("tflite", precision, data, *specs, delegation(data), need,
+                   tuple((outcome.name, outcome.changed) for outcome in outcomes))
+
+
+def _emit(e: Emission) -> tuple[list[int], list[int]]:
+    """Write every node in order; returns the tensors of the inputs and of the outputs."""
+    inputs: list[int] = []
+    outputs: list[int] = []
+    for node in e.module.graph.nodes:
+        if node.op == "placeholder":
+            inputs.append(e.write(node, _boundary(node)))
+        elif node.op == "output":
+            results = node.args[0] if isinstance(node.args[0], list | tuple) else [node.args[0]]
+            outputs = [e.read(result, _boundary(result)) for result in results]
+        elif node.op == "call_function" and node.users and node not in e.absorbed:
+            _emit_node(e, node)
+    return inputs, outputs
+
+
+def _emit_node(e: Emission, node: Node) -> None:
+    if e.fold(node):
+        return
+    emitter = EMITTERS.get(node.target)
+    if emitter is None:
+        raise e.refusal(node, "ghostdeploy has no exact TFLite form for this operator",
+                        "export --format pte, or replace the operator in the model")
+    emitter(e, node)
+
+
+def _boundary(node: Node) -> Order:
+    """Maps enter and leave as NHWC, anything else as the graph has it."""
+    rank = len(graph.shape(node))
+    return NHWC if rank == 4 else identity(rank)
+
+
+def _named(stem: str, tensors: list[int]) -> dict[str, int]:
+    return {stem: tensors[0]} if len(tensors) == 1 else {f"{stem}_{i}": t for i, t in enumerate(tensors)}
+
+
+def _specs(writer: Writer, tensors: dict[str, int]) -> tuple[TensorSpec, ...]:
+    found = []
+    for name, tensor in tensors.items():
+        shape = writer.shape(tensor)
+        layout: Layout = "nhwc" if len(shape) == 4 else "plain"
+        found.append(TensorSpec(name, shape, "float32", layout))
+    return tuple(found)

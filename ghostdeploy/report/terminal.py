@@ -1,0 +1,111 @@
+"""Results on a terminal: one line per artifact, and in words what is wrong with a number that should not be quoted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ghostdeploy.benchmark import statistics
+from ghostdeploy.benchmark.result import Result
+
+BLOCKS = " ▁▂▃▄▅▆▇█"
+BINS = 24
+GRADE_COLOURS = {"A": "green", "B": "green", "C": "yellow", "D": "red"}
+
+
+def render_results(console: Console, results: Sequence[Result]) -> None:
+    """Print every result: device and protocol once, latency, what else it costs, then the reasons behind the grades.
+
+    Two narrow tables instead of a wide one: both fit into 80 columns.
+    """
+    _heading(console, results)
+    names = _names(results)
+    latency = _table("ms", "median", "95 % interval", "p90", "p99", "min", "grade")
+    costs = _table("", "load ms", "first ms", "memory MB", "distribution: min … p99")
+    for name, result in zip(names, results, strict=True):
+        latency.add_row(name, *_latency(result))
+        costs.add_row(name, *_costs(result))
+    console.print(latency)
+    console.print(costs)
+    console.print("[dim]Memory: peak above the idle runtime, from a pass of its own. Every run is kept.[/]")
+    for name, result in zip(names, results, strict=True):
+        _remarks(console, name, result)
+
+
+def histogram(result: Result, bins: int = BINS) -> str:
+    """The distribution of all runs from the fastest to the 99th percentile, as block characters."""
+    _, _, counts = statistics.histogram([r.samples_ns for r in result.rounds], bins)
+    top = max(counts)
+    # A bin that holds anything is never drawn empty.
+    return "".join(BLOCKS[0 if not count else max(1, round(count / top * (len(BLOCKS) - 1)))] for count in counts)
+
+
+def _heading(console: Console, results: Sequence[Result]) -> None:
+    device, protocol = results[0].device, results[0].protocol
+    pinned = "not pinned" if protocol.cpus is None else f"pinned to CPU {', '.join(map(str, protocol.cpus))}"
+    console.print(f"[bold]{escape(device.soc or device.abi)}[/] ({len(device.cores)} cores, {escape(device.os)}), "
+                  f"{protocol.rounds} rounds of {protocol.runs} runs, {_threads(results)}, {pinned}",
+                  highlight=False, soft_wrap=True)
+    console.print(f"[dim]input: {escape(protocol.input)}[/]", highlight=False)
+    for note in device.notes:
+        console.print(f"  [yellow]·[/] {escape(note)}", highlight=False, soft_wrap=True)
+
+
+def _table(first: str, *titles: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(first, no_wrap=True)
+    for title in titles:
+        table.add_column(title, justify="right", no_wrap=True)
+    return table
+
+
+def _names(results: Sequence[Result]) -> list[str]:
+    """File names; with the thread count or the bundle where those tell results apart."""
+    threads = len({result.protocol.threads for result in results}) > 1
+    bundles = {(result.model.file, result.model.bundle) for result in results}
+    names = []
+    for result in results:
+        twice = len({bundle for file, bundle in bundles if file == result.model.file}) > 1
+        name = f"{result.model.bundle}/{result.model.file}" if twice and result.model.bundle else result.model.file
+        names.append(escape(name) + (f" ×{result.protocol.threads}" if threads else ""))
+    return names
+
+
+def _latency(result: Result) -> tuple[str, ...]:
+    summary = result.summary
+    low, high = summary.interval_ms
+    verdict = summary.grade if summary.valid else f"{summary.grade}, invalid"
+    return (f"[bold]{_ms(summary.median_ms)}[/]", f"{_ms(low)}–{_ms(high)}", _ms(summary.p90_ms), _ms(summary.p99_ms),
+            _ms(summary.min_ms), f"[{GRADE_COLOURS[summary.grade]}]{verdict}[/]")
+
+
+def _costs(result: Result) -> tuple[str, ...]:
+    summary = result.summary
+    return (_ms(summary.load_ms), _ms(summary.first_ms),
+            "" if summary.artifact_mb is None else f"{summary.artifact_mb:.1f}", f"▕{histogram(result)}▏")
+
+
+def _remarks(console: Console, name: str, result: Result) -> None:
+    lines = []
+    if result.model.weights == "random":
+        lines.append(("[yellow]![/]", "random weights: only the latency means anything"))
+    if not result.protocol.golden:
+        lines.append(("[dim]·[/]", "a bare file has no golden output; what it computes was not checked"))
+    lines += [("[red]✗[/]" if reason.invalidates else "[dim]·[/]", reason.text) for reason in result.summary.reasons]
+    for mark, text in lines:
+        console.print(f"  {mark} {name}: {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def _threads(results: Sequence[Result]) -> str:
+    counts = sorted({result.protocol.threads for result in results})
+    return f"{', '.join(map(str, counts))} thread{'s' if counts != [1] else ''}"
+
+
+def _ms(value: float) -> str:
+    """Three significant digits, and never fewer than the clock deserves."""
+    return f"{value:.0f}" if value >= 1000 else f"{value:.1f}" if value >= 100 else f"{value:.2f}" if value >= 1 \
+        else f"{value:.3f}"

@@ -1,0 +1,55 @@
+"""The table that `make test-zoo` writes."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ghostdeploy.bundle.manifest import tools
+from ghostdeploy.errors import UnsupportedOperator
+from ghostdeploy.zoo import Card
+
+HEAD = ("| model | format | convs/BN before | after | fusion error (float32's own) | artifact max rel error | delegates | "
+        "outside XNNPACK | MB | export s |\n|---|---|---|---|---|---|---|---|---|---|\n")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One card in one format, as table cells."""
+
+    card: str
+    cells: tuple[str, ...]
+
+    @classmethod
+    def made(cls, card: Card, format_: str, entry: dict[str, Any], manifest: dict[str, Any], seconds: float,
+             peak_kb: int) -> Row:
+        """An export that went through."""
+        fusion, delegation = manifest["fusion"], entry["delegation"]
+        outside = ", ".join(f"{n} {op}" for op, n in sorted(delegation["outside"].items())) or "nothing"
+        return cls(card.name, (
+            card.name, f".{format_}", f"{fusion['convs_before']}/{fusion['norms_before']}",
+            f"{fusion['convs_after']}/{fusion['norms_after']}", f"{fusion['rel_error']:.1e} ({fusion['noise']:.1e})",
+            f"{entry['parity']['max_rel_error']:.1e}", str(delegation["delegates"]), outside,
+            f"{entry['size'] / 1e6:.1f}", f"{seconds:.0f}"))
+
+    @classmethod
+    def refused(cls, card: Card, format_: str, refusal: UnsupportedOperator) -> Row:
+        """A graph that the format cannot express."""
+        return cls(card.name, (card.name, f".{format_}", "", "", "", f"refused: {refusal.what}", "", "", "", ""))
+
+
+def write(path: Path, rows: list[Row]) -> None:
+    """The whole table with its date, machine and versions."""
+    versions = ", ".join(f"{name} {version}" for name, version in tools().items())
+    lines = "".join(f"| {' | '.join(row.cells)} |\n" for row in rows)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
+        f"# The zoo through export and parity\n\n"
+        f"Made by `make test-zoo` on {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, Linux {platform.release()}; "
+        f"{versions}.\n\nWeights are random with randomised BatchNorm statistics: the errors are real, the answers mean "
+        f"nothing. Errors are the largest difference over the largest output, against the float32 checkpoint before "
+        f"fusion (fusion error: against float64), on real photos. Times are wall clock of one export with its fusion "
+        f"proof and parity runs, on two shared cores, and are no benchmark.\n\n{HEAD}{lines}", encoding="utf-8")
