@@ -247,3 +247,21 @@ class MeasurementInvalid(CheckFailed):
     """Raised when a benchmark's output differs from the golden output."""
 
     code = "measurement-invalid"
+
+
+class FetchFailed(DeviceError):
+    """Raised when a pinned package cannot be fetched, or its bytes are not the pinned ones."""
+
+    code = "fetch-failed"
+
+
+class RuntimeRejected(InputError):
+    """Raised when a library given with `--runtime` is not one that the runner and the phone can load."""
+
+    code = "runtime-rejected"
+
+
+class RunnerMissing(DeviceError):
+    """Raised when the phone's benchmark programs are neither in the package nor can be built here."""
+
+    code = "runner-missing"
