@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,7 +173,7 @@ def relative_error(reference: FloatArray, outputs: FloatArray) -> float:
 
 def _flat(array: Any) -> Any:
     wide = np.asarray(array, np.float64)
-    return wide.reshape(len(wide), -1)
+    return wide.reshape(len(wide), math.prod(wide.shape[1:]))
 
 
 def _comparable(wanted: Any, got: Any, labels: Sequence[str]) -> None:

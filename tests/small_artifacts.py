@@ -1,4 +1,4 @@
-"""The small network of `tests.tiny` in every format, lowered once per test session, and what it answers in eager mode."""
+"""The small network of `tests.tiny` in every format, lowered once per session, and what it answers in eager mode."""
 
 from __future__ import annotations
 

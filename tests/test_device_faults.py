@@ -98,8 +98,9 @@ def test_a_process_that_hangs_is_ended_at_its_deadline() -> None:
     assert time.monotonic() - began < 30
 
 
-@pytest.mark.parametrize("reply", ["", "{", "null", "[]", '{"report": null}', '{"report": {"load_ns": 1}, "failure": null}',
-                                   '{"report": null, "failure": null, "more": 1}', "\udcff"])
+@pytest.mark.parametrize("reply", ["", "{", "null", "[]", '{"report": null}', "\udcff",
+                                   '{"report": {"load_ns": 1}, "failure": null}',
+                                   '{"report": null, "failure": null, "more": 1}'])
 def test_a_garbage_reply(tmp_path: Path, reply: str) -> None:
     (tmp_path / "reply.json").write_bytes(reply.encode("utf-8", "surrogateescape"))
     (tmp_path / "log").write_text("noise")

@@ -118,8 +118,8 @@ def test_no_warm_up_at_all() -> None:
 BIG_LITTLE = tuple(Core(i, 1_800_000 if i < 4 else 2_800_000) for i in range(8))
 
 
-@pytest.mark.parametrize(("wanted", "chosen"), [("all", (0, 1, 2, 3, 4, 5, 6, 7)), ("big", (4, 5, 6, 7)), ("f0", (4, 5, 6, 7)),
-                                                ("0x81", (0, 7)), ("1", (0,))])
+@pytest.mark.parametrize(("wanted", "chosen"), [("all", (0, 1, 2, 3, 4, 5, 6, 7)), ("big", (4, 5, 6, 7)),
+                                                ("f0", (4, 5, 6, 7)), ("0x81", (0, 7)), ("1", (0,))])
 def test_cpus(wanted: str, chosen: tuple[int, ...]) -> None:
     assert choose(wanted, BIG_LITTLE) == chosen
 
@@ -128,7 +128,7 @@ def test_big_cores_of_a_machine_that_does_not_tell_are_all_of_them() -> None:
     assert choose("big", (Core(0, None), Core(3, None))) == (0, 3)
 
 
-@pytest.mark.parametrize("wanted", ["", "0", "-1", "small", "1,2", "f0 "[:0] + "g"])
+@pytest.mark.parametrize("wanted", ["", "0", "-1", "small", "1,2", "g"])
 def test_no_mask(wanted: str) -> None:
     with pytest.raises(UsageError):
         choose(wanted, BIG_LITTLE)
