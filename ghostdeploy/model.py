@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Weights:
     """Where weights come from.
 
-    `sha256` is that of the checkpoint file, `ema` says whether an exponential moving average was taken out of it, `form`
-    is the form in which the file holds a re-parameterisable model.
+    `sha256` is that of the checkpoint file, `ema` says whether an exponential moving average was taken out of it,
+    `form` is the form in which the file holds a re-parameterisable model.
     """
 
     kind: Literal["checkpoint", "module", "random"]

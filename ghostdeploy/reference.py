@@ -1,4 +1,4 @@
-"""What the checkpoint itself answers on real photos, before anything is fused or lowered: the yardstick of every check."""
+"""What the checkpoint itself answers on real photos, before anything is fused: the yardstick of every check."""
 
 from __future__ import annotations
 

@@ -113,11 +113,11 @@ def _asked(bundle: Bundle, images: Path, checkpoint: str | Path | None, weights:
     from ghostdeploy.loading import load
 
     if checkpoint is None:
-        raise UsageError("--images needs --checkpoint", "only the checkpoint can say what the right answers on them are",
+        raise UsageError("--images needs --checkpoint", "only the checkpoint can say what the right answers are",
                          "add --checkpoint FILE, or leave --images out to use the photos inside the bundle")
     loaded = load(checkpoint, model=model or bundle.manifest["model"]["card"], weights=weights)
     if loaded.weights.sha256 != bundle.manifest["weights"]["sha256"]:
-        raise CheckpointMismatch(f"{checkpoint} is not the checkpoint of this bundle", "its sha256 differs from the manifest's",
-                                 "give the file that was exported")
+        raise CheckpointMismatch(f"{checkpoint} is not the checkpoint of this bundle",
+                                 "its sha256 differs from the manifest's", "give the file that was exported")
     truth = reference(loaded, from_directory(images), embedded=bundle.softmax_inside)
     return Truth(f"images of {images}", truth.names, _as_taken(bundle, truth.pixels), truth.outputs)

@@ -86,7 +86,8 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path) -> None:
         assert not os.environ.get("CI"), "CI must be able to mount a tmpfs"
         pytest.skip("mounting a small file system needs root")
     try:
-        with pytest.raises(WriteFailed, match="could not write") as caught, staged(small / "out", force=False) as staging:
+        with (pytest.raises(WriteFailed, match="could not write") as caught,
+              staged(small / "out", force=False) as staging):
             (staging / "model.pte").write_bytes(bytes(2 << 20))
         assert "No space left" in caught.value.why
         assert os.listdir(small) == []

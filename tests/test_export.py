@@ -22,7 +22,8 @@ from tests.tiny import CLASSES, factory
 
 
 def test_command_line_export(tiny_checkpoint: Path, tiny_labels: Path, tmp_path: Path) -> None:
-    ended = ghostdeploy("export", "--target", "android", "--model", "tests.tiny:factory", "--checkpoint", tiny_checkpoint,
+    ended = ghostdeploy("export", "--target", "android", "--model", "tests.tiny:factory",
+                        "--checkpoint", tiny_checkpoint,
                         "--labels", tiny_labels, "--input-size", "64", "--format", "pte,tflite,onnx", "--json",
                         "--require-delegation", "1.0", "-o", tmp_path / "out")
     assert ended.code == 0, ended.stderr
@@ -47,7 +48,8 @@ def test_the_golden_output_is_the_checkpoints_own(tiny_bundle: Path) -> None:
     tensor = torch.from_numpy(np.load(bundle.golden.input))
     from PIL import Image
 
-    pixels = torch.from_numpy(np.asarray(Image.open(bundle.golden.image), dtype=np.float32) / 255).permute(2, 0, 1)[None]
+    stored = np.asarray(Image.open(bundle.golden.image), dtype=np.float32) / 255
+    pixels = torch.from_numpy(stored).permute(2, 0, 1)[None]
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (prep.mean, prep.std))
     torch.testing.assert_close(tensor, (pixels - mean) / std)
     with torch.no_grad():
@@ -59,7 +61,8 @@ def test_a_card_and_android_sources_are_there(tiny_bundle: Path) -> None:
     assert "Tiny" in card and "model.fp32.pte" in card and "{{" not in card
     for name in ("ExecuTorchClassifier.kt", "LiteRtClassifier.kt", "build.gradle.kts.snippet"):
         text = (tiny_bundle / "android" / name).read_text()
-        assert "{%" not in text and "{{" not in text and "64" in text or name.endswith("snippet")
+        assert "{%" not in text and "{{" not in text
+        assert "64" in text or name.endswith("snippet")
 
 
 def test_random_weights_are_labelled_everywhere(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ OPERATOR_TOLERANCE = 2e-6
 
 
 def build(name: str) -> nn.Module:
-    """A model with random weights and random norms, re-parameterised as timm does it."""
+    """A model with random weights and random norms; re-parameterised by timm, so that nothing here waits for fusion."""
     if name.startswith("tv:"):
         return randomise_norms(torchvision.models.get_model(name[3:], weights=None)).eval()
     model = randomise_norms(timm.create_model(name, pretrained=False)).eval()

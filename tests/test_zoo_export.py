@@ -5,7 +5,6 @@ Weights are random with randomised BatchNorm statistics: errors are real, accura
 
 from __future__ import annotations
 
-import resource
 import shutil
 import time
 from collections.abc import Iterator
@@ -51,12 +50,12 @@ def test_card(name: str, format_: Format, rows: list[Row], tmp_path: Path) -> No
         bundle = export(model, tmp_path / "out", formats=(format_,))
     except UnsupportedOperator as refusal:
         rows.append(Row.refused(card, format_, refusal))
-        assert format_ == "tflite" and card.family in ATTENTION, f"a CNN of the zoo was refused: {refusal}"
-        return
+        if format_ == "tflite" and card.family in ATTENTION:
+            return
+        raise
     seconds = time.perf_counter() - started
     entry = bundle.manifest["artifacts"][0]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    rows.append(Row.made(card, format_, entry, bundle.manifest, seconds, peak))
+    rows.append(Row.made(card, format_, entry, bundle.manifest, seconds))
     shutil.rmtree(tmp_path / "out")
     assert entry["parity"]["top1_agreement"] == 1
     noise = bundle.manifest["fusion"]["noise"]

@@ -19,7 +19,8 @@ class Tiny(nn.Module):
         self.wide = nn.Sequential(nn.Conv2d(8, 8, 3, 1, 1, bias=False), nn.BatchNorm2d(8))
         self.point = nn.Sequential(nn.Conv2d(8, 8, 1, bias=False), nn.BatchNorm2d(8))
         self.skip = nn.BatchNorm2d(8)
-        self.depthwise = nn.Sequential(nn.Conv2d(8, 8, 5, 2, 2, groups=8, bias=False), nn.BatchNorm2d(8), nn.Hardswish())
+        self.depthwise = nn.Sequential(nn.Conv2d(8, 8, 5, 2, 2, groups=8, bias=False), nn.BatchNorm2d(8),
+                                       nn.Hardswish())
         self.gate = nn.Conv2d(8, 8, 1)
         self.head = nn.Linear(8, classes)
 

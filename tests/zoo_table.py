@@ -12,8 +12,8 @@ from ghostdeploy.bundle.manifest import tools
 from ghostdeploy.errors import UnsupportedOperator
 from ghostdeploy.zoo import Card
 
-HEAD = ("| model | format | convs/BN before | after | fusion error (float32's own) | artifact max rel error | delegates | "
-        "outside XNNPACK | MB | export s |\n|---|---|---|---|---|---|---|---|---|---|\n")
+HEAD = ("| model | format | convs/BN before | after | fusion error (float32's own) | artifact max rel error | "
+        "delegates | outside XNNPACK | MB | export s |\n|---|---|---|---|---|---|---|---|---|---|\n")
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,7 @@ class Row:
     cells: tuple[str, ...]
 
     @classmethod
-    def made(cls, card: Card, format_: str, entry: dict[str, Any], manifest: dict[str, Any], seconds: float,
-             peak_kb: int) -> Row:
+    def made(cls, card: Card, format_: str, entry: dict[str, Any], manifest: dict[str, Any], seconds: float) -> Row:
         """An export that went through."""
         fusion, delegation = manifest["fusion"], entry["delegation"]
         outside = ", ".join(f"{n} {op}" for op, n in sorted(delegation["outside"].items())) or "nothing"
@@ -49,7 +48,7 @@ def write(path: Path, rows: list[Row]) -> None:
     path.write_text(
         f"# The zoo through export and parity\n\n"
         f"Made by `make test-zoo` on {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, Linux {platform.release()}; "
-        f"{versions}.\n\nWeights are random with randomised BatchNorm statistics: the errors are real, the answers mean "
+        f"{versions}.\n\nWeights are random with randomised BatchNorm statistics: errors are real, answers mean "
         f"nothing. Errors are the largest difference over the largest output, against the float32 checkpoint before "
         f"fusion (fusion error: against float64), on real photos. Times are wall clock of one export with its fusion "
         f"proof and parity runs, on two shared cores, and are no benchmark.\n\n{HEAD}{lines}", encoding="utf-8")

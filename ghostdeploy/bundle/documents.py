@@ -23,13 +23,14 @@ def write(staging: Path, manifest: dict[str, Any], truth: Reference, labels: Lab
     """Render every document that the manifest calls for."""
     environment = Environment(loader=PackageLoader("ghostdeploy.bundle"), undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True, keep_trailing_newline=True, autoescape=False)  # noqa: S701 (no HTML)
-    shared = {"m": manifest, "formats": sorted({a["format"] for a in manifest["artifacts"]}),
+    formats = sorted({str(artifact["format"]) for artifact in manifest["artifacts"]})
+    shared = {"m": manifest, "formats": formats,
               "first": {a["format"]: a for a in reversed(manifest["artifacts"])},
               "golden_class": int(truth.outputs[0].argmax()),
               "golden_label": None if labels is None else labels.names[int(truth.outputs[0].argmax())]}
     wanted = {CARD: CARD, NOTICE: NOTICE, "build.gradle.kts.snippet": GRADLE}
-    for format_ in shared["formats"]:
-        wanted |= ANDROID.get(str(format_), {})
+    for format_ in formats:
+        wanted |= ANDROID.get(format_, {})
     (staging / "android").mkdir()
     for template, target in wanted.items():
         text = environment.get_template(template).render(**shared)

@@ -53,8 +53,8 @@ def imagenet() -> Labels:
     from ghostdeploy.torchvision_mend import mend
 
     mend()
-    from timm.data import ImageNetInfo
+    from timm.data.imagenet_info import ImageNetInfo
 
     info = ImageNetInfo("imagenet-1k")
-    descriptions = [str(info.index_to_description(i)) for i in range(info.num_classes())]
+    descriptions = [str(info.index_to_description(i)) for i in range(IMAGENET_CLASSES)]
     return Labels(tuple(text.split(",")[0].strip() for text in descriptions), "imagenet-1k")

@@ -60,7 +60,8 @@ def document(model: Model, embedded: bool, truth: Reference, fusion: FusionRepor
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "target": "android",
         "model": {
-            "name": model.name, "card": None if card is None else card.name, "architecture": type(model.module).__name__,
+            "name": model.name, "card": None if card is None else card.name,
+            "architecture": type(model.module).__name__,
             "classes": int(truth.outputs.shape[-1]), "params": deployed.params, "macs": deployed.macs,
             "licence": None if card is None else card.licence,
         },
@@ -73,7 +74,8 @@ def document(model: Model, embedded: bool, truth: Reference, fusion: FusionRepor
         },
         "fusion": fusion.as_dict(),
         "artifacts": artifacts,
-        "labels": None if labels is None else {"file": "labels.txt", "count": len(labels.names), "source": labels.source},
+        "labels": None if labels is None else {
+            "file": "labels.txt", "count": len(labels.names), "source": labels.source},
         "golden": {**dataclasses.asdict(golden), "photos": list(golden.photos)},
         "parity_inputs": list(truth.names),
         "tools": tools(),

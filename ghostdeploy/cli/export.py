@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ghostdeploy.cli.options import CheckpointOption, ModelOption, WeightsOption, choice, names
+from ghostdeploy.cli.options import CheckpointOption, ModelOption, WeightsOption, names, which_weights
 from ghostdeploy.cli.output import JsonFlag, emit, stages
+from ghostdeploy.errors import UsageError
 
 if TYPE_CHECKING:
     from ghostdeploy.bundle import Bundle
@@ -42,23 +43,26 @@ def export(
 
     Example: [bold]ghostdeploy export --target android --checkpoint ghostnetv3-1.0.pth.tar -o dist/ghostnet[/]
     """
-    choice("--target", target, ("android",))
-    choice("--weights", weights, ("auto", "raw", "ema"))
+    copy = which_weights(weights)
+    if target != "android":
+        raise UsageError(f"--target {target} is not known", "", "the one target of this version is android")
     with stages(quiet=as_json) as progress:
         progress.stage("load the checkpoint" if checkpoint else "build the model")
-        from ghostdeploy.exporter import Plan, export as run
         from ghostdeploy.bundle import check_target
+        from ghostdeploy.exporter import Plan
+        from ghostdeploy.exporter import export as run
         from ghostdeploy.loading import load
 
         plan = Plan(names(formats), names(precision), labels, embed_preprocessing, require_delegation)
         if output is not None:
             check_target(output, force=force)
-        subject = load(checkpoint, model=model, weights=weights, random_weights=random_weights, input_size=input_size)
+        subject = load(checkpoint, model=model, weights=copy, random_weights=random_weights, input_size=input_size)
         directory = output or Path("dist") / subject.name
         bundle = run(subject, directory, formats=plan.formats, precisions=plan.precisions, labels=labels,
                      embed_preprocessing=embed_preprocessing, require_delegation=require_delegation, force=force,
                      progress=progress)
-    emit({"bundle": str(directory), "manifest": bundle.manifest}, lambda console: render(console, bundle), as_json=as_json)
+    document = {"bundle": str(directory), "manifest": bundle.manifest}
+    emit(document, lambda console: render(console, bundle), as_json=as_json)
 
 
 def render(console: Console, bundle: Bundle) -> None:
@@ -66,8 +70,10 @@ def render(console: Console, bundle: Bundle) -> None:
     if bundle.random_weights:
         console.print("[yellow]Random weights:[/] this bundle is for latency only.")
     table = Table(title=f"{bundle.name} -> {bundle.path}", title_justify="left")
-    for column in ("artifact", "MB", "delegates", "outside XNNPACK", "max abs error", "SNR dB", "top-1 agrees", "needs"):
-        table.add_column(column, justify="left" if column in ("artifact", "needs", "outside XNNPACK") else "right")
+    for column in ("artifact", "needs", "outside XNNPACK"):
+        table.add_column(column, overflow="fold", no_wrap=column == "artifact")
+    for column in ("delegates", "MB", "max error", "SNR dB", "top-1"):
+        table.add_column(column, justify="right", no_wrap=True)
     for entry in bundle.manifest["artifacts"]:
         table.add_row(*row(entry))
     console.print(table)
@@ -78,6 +84,7 @@ def row(entry: dict[str, Any]) -> tuple[str, ...]:
     delegation, parity, runtime = entry["delegation"], entry["parity"], entry["runtime"]
     outside = "-" if delegation is None else ", ".join(
         f"{count} {op}" for op, count in sorted(delegation["outside"].items())) or "nothing"
-    return (entry["file"], f"{entry['size'] / 1e6:.1f}", "-" if delegation is None else str(delegation["delegates"]), outside,
+    return (entry["file"], f"{runtime['name']} >= {runtime['minimum']}", outside,
+            "-" if delegation is None else str(delegation["delegates"]), f"{entry['size'] / 1e6:.1f}",
             f"{parity['max_abs_error']:.1e}", "exact" if parity["snr_db"] is None else f"{parity['snr_db']:.0f}",
-            f"{parity['top1_agreement']:.0%}", f"{runtime['name']} >= {runtime['minimum']}")
+            f"{parity['top1_agreement']:.0%}")

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ghostdeploy.cli.options import ModelOption, WeightsOption, choice
+from ghostdeploy.cli.options import ModelOption, WeightsOption, which_weights
 from ghostdeploy.cli.output import JsonFlag, emit, stages
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ def inspect(
 
     Example: [bold]ghostdeploy inspect ghostnetv3-1.0.pth.tar[/]
     """
-    choice("--weights", weights, ("auto", "raw", "ema"))
+    copy = which_weights(weights)
     with stages(quiet=as_json) as progress:
         from ghostdeploy.checkpoint.inspection import inspect as run
 
-        found = run(checkpoint, model=model, weights=weights, progress=progress)  # type: ignore[arg-type]
+        found = run(checkpoint, model=model, weights=copy, progress=progress)
     emit(found.as_dict(), lambda console: render(console, found), as_json=as_json)
 
 

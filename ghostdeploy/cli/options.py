@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
 from ghostdeploy.errors import UsageError
 
 ModelOption = Annotated[str | None, typer.Option(
-    "--model", metavar="NAME", help="A card of the zoo (see `ghostdeploy models`), or your own `package.module:factory`.")]
+    "--model", metavar="NAME",
+    help="A card of the zoo (see `ghostdeploy models`), or your own `package.module:factory`.")]
 WeightsOption = Annotated[str, typer.Option(
     "--weights", metavar="raw|ema", help="Which copy to take where a checkpoint holds both; EMA by default.")]
 CheckpointOption = Annotated[Path | None, typer.Option(
@@ -22,12 +23,12 @@ def names(text: str) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
-def choice(option: str, value: str, allowed: tuple[str, ...]) -> Any:
-    """`value` if it is allowed.
+def which_weights(value: str) -> Literal["auto", "raw", "ema"]:
+    """The value of `--weights`.
 
     Raises:
-        UsageError: naming the option and what it takes.
+        UsageError: it is another word.
     """
-    if value not in allowed:
-        raise UsageError(f"{option} {value} is not known", "", f"choose from {', '.join(allowed)}")
-    return value
+    if value not in ("auto", "raw", "ema"):
+        raise UsageError(f"--weights {value} is not known", "", "choose raw or ema, or leave it out")
+    return cast(Literal["auto", "raw", "ema"], value)

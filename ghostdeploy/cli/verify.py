@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ghostdeploy.cli.options import CheckpointOption, ModelOption, WeightsOption, choice
+from ghostdeploy.cli.options import CheckpointOption, ModelOption, WeightsOption, which_weights
 from ghostdeploy.cli.output import JsonFlag, emit, stages
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ def verify(
 
     Example: [bold]ghostdeploy verify dist/ghostnet[/]
     """
-    choice("--weights", weights, ("auto", "raw", "ema"))
+    copy = which_weights(weights)
     with stages(quiet=as_json) as progress:
         progress.stage("open the bundle")
         from ghostdeploy.verification import verify as run
 
-        found = run(bundle, images, device, checkpoint=checkpoint, model=model, weights=weights, progress=progress)  # type: ignore[arg-type]
+        found = run(bundle, images, device, checkpoint=checkpoint, model=model, weights=copy, progress=progress)
     emit(found.as_dict(), lambda console: render(console, found), as_json=as_json)
 
 
@@ -50,4 +50,4 @@ def render(console: Console, found: Verification) -> None:
                       f"{parity.top1_agreement:.0%}", f"{parity.top5_agreement:.0%}")
     console.print(table)
     if found.bundle.random_weights:
-        console.print("[yellow]Random weights:[/] agreement shows that the artifact is right, not that the answers are.")
+        console.print("[yellow]Random weights:[/] the artifact may be right, its answers mean nothing.")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -73,7 +74,10 @@ class Exchange:
         Raises:
             OSError, ValueError: the process did not write them, or not whole.
         """
-        return tuple(tuple(sample) for sample in _load(self.directory / "outputs.npz"))
+        try:
+            return tuple(tuple(sample) for sample in _load(self.directory / "outputs.npz"))
+        except (BadZipFile, EOFError, KeyError) as error:
+            raise ValueError(f"the output tensors are not whole: {error}") from error
 
     def put_reply(self, reply: Reply) -> None:
         """Write the result whole or not at all."""

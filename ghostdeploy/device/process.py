@@ -19,7 +19,7 @@ from ghostdeploy.device.job import Job, Run
 from ghostdeploy.device.runtimes.base import Array
 from ghostdeploy.errors import AffinityRefused, ArtifactRejected, GhostdeployError, RunnerFailed
 
-LOG_LINES = 8       # of the process's log in an error: what a runtime says of its own trouble fits in these
+LOG_LINES, LOG_WIDTH = 20, 200      # of the process's log in an error: a runtime's own words, and the stack of a crash
 KNOWN: dict[str, type[GhostdeployError]] = {
     error.code: error for error in (ArtifactRejected, AffinityRefused, RunnerFailed)}
 
@@ -98,4 +98,4 @@ def _error(failure: Failure, exchange: Exchange) -> GhostdeployError:
 def _log(exchange: Exchange) -> str:
     """The end of what the process printed."""
     lines = exchange.log.read_text(errors="replace").splitlines()
-    return "\n".join(line for line in lines[-LOG_LINES:] if line.strip())
+    return "\n".join(line[:LOG_WIDTH] for line in lines[-LOG_LINES:] if line.strip())

@@ -34,22 +34,25 @@ def count(module: GraphModule) -> Counts:
 class Ledger:
     """Collects while plans are carried out; `close` gives the report's two lists."""
 
-    def __init__(self, reader: Reader, stuck: dict[Node, str]) -> None:
-        self._reader, self._stuck = reader, stuck
+    def __init__(self, reader: Reader, stuck: dict[Node, str], kept: dict[Node, str]) -> None:
+        """`stuck`: why norms could not move up; `kept`: why nodes were not composed with what reads them."""
+        self._reader, self._stuck, self._kept = reader, stuck, kept
         self._merged: list[Merged] = []
         self._left: list[Left] = []
+        self._shared = [(reader, operand, ", ".join(u.name for u in operand.users if u is not reader))
+                        for reader, operand in reader.shared]
 
     def enter(self, plan: Plan, node: Node) -> None:
         """A plan was carried out; `node` computes it now."""
         parts = tuple(n.name for n in sorted(plan.inner) if n.op == "call_function")
         if plan.is_lone_affine:
             norm = next(n for n in sorted(plan.inner) if n.target == NORM)
-            self._left.append(Left(node.name, f"{norm.name}, as a scale and shift of its own", self._why_alone(norm)))
+            why = self._why_alone(norm, plan.node)
+            self._left.append(Left(node.name, f"{norm.name}, as a scale and shift of its own", why))
             return
         written = [branch for _, branch in plan.branches if not branch.identity]
         self._merged.append(Merged(node.name, parts, " + ".join(_described(b) for b in written)))
-        if len(plan.branches) > 1:
-            self._left += [Left(node.name, " and ".join(apart.parts), apart.why) for apart in plan.apart]
+        self._left += [Left(node.name, " and ".join(a.parts), a.why) for a in plan.apart if a.parallel]
 
     def refuse(self, plan: Plan, why: str) -> None:
         """A plan was not carried out."""
@@ -61,15 +64,14 @@ class Ledger:
         for node, why in self._reader.unread.items():
             if node in alive and node.target == NORM:
                 self._left.append(Left(node.name, f"{node.name}, a BatchNorm", why))
-        for reader, operand in self._reader.shared:
+        for reader, operand, others in self._shared:
             mine, theirs = self._reader.expressions.get(reader), self._reader.expressions[operand]
             if mine is not None and set(mine.terms) & set(theirs.terms):
-                others = ", ".join(u.name for u in operand.users if u is not reader)
                 self._left.append(Left(operand.name, f"{operand.name}, a branch of {reader.name}",
-                                       f"its own value is needed by {others or 'another reader'} too"))
+                                       f"its own value is needed by {others} too"))
         return tuple(self._merged), tuple(self._left)
 
-    def _why_alone(self, norm: Node) -> str:
+    def _why_alone(self, norm: Node, last: Node) -> str:
         """Why neither what makes a norm's input nor what reads its result could take it."""
         source = norm.args[0]
         assert isinstance(source, Node)
@@ -81,8 +83,9 @@ class Ledger:
             back = f"{source.name} is also read by {next(u.name for u in source.users if u is not norm)}"
         else:
             back = f"{source.name} ({_kind(source)}) cannot take a scale"
-        readers = ", ".join(f"{u.name} ({_kind(u)})" for u in norm.users)
-        return f"{back}; and its readers cannot take it exactly: {readers or 'it is an output'}"
+        readers = ", ".join("the output" if u.op == "output" else f"{u.name} ({_kind(u)})" for u in last.users)
+        ahead = self._kept.get(last, "only what is linear and reads it alone could")
+        return f"{back}; {readers} cannot take it: {ahead}"
 
 
 def _kind(node: Node) -> str:

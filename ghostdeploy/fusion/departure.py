@@ -11,31 +11,30 @@ from torch.fx import GraphModule, Node
 from ghostdeploy.fusion.affine import F64
 from ghostdeploy.fusion.evaluate import Evaluation
 
+# Where the output is NaN or infinite, the first value that is neither comparable nor of this size is the culprit.
+UNBOUNDED = 1e30
+
 
 def first_departure(original: GraphModule, fused: GraphModule, x: torch.Tensor, dtype: torch.dtype,
-                    ratio: float) -> str:
+                    error: float, noise: float) -> str:
     """The name, in the original, of the first value that departs.
 
-    `ratio` is error over noise at the output. Single values scatter by factors around the rule's 2 without meaning
-    anything, so the threshold lies halfway (in factors) between that and `ratio`: a broken weight shows with orders of
-    magnitude, and the node found is the one that brought them in.
+    `error` and `noise` are the relative errors of the two graphs' outputs. Single values scatter by factors around the
+    rule's 2 without meaning anything, so the threshold lies halfway (in factors) between that and what the output has:
+    a broken weight shows with orders of magnitude, and the node found is the one that brought them in.
     """
     places = _common(original, fused)
     exact = _values(original, set(places.values()), F64, x)
     mine, theirs = _values(fused, set(places), dtype, x), _values(original, set(places.values()), dtype, x)
-    threshold = math.sqrt(2.0 * ratio) if math.isfinite(ratio) else 2.0
-    floor = torch.finfo(dtype).eps / 2
-    worst, found = 2.0, "its output"
+    threshold = math.sqrt(2.0 * error / noise) if math.isfinite(error) else UNBOUNDED
     for here, there in places.items():
         reference = exact[there]
         scale = float(reference.abs().max()) or 1.0
-        error = float((mine[here].to(F64) - reference).abs().max()) / scale
-        noise = max(float((theirs[there].to(F64) - reference).abs().max()) / scale, floor)
-        if not error <= threshold * noise:
+        own = float((theirs[there].to(F64) - reference).abs().max()) / scale
+        departure = float((mine[here].to(F64) - reference).abs().max()) / scale
+        if not departure <= threshold * max(own, noise):
             return there
-        if error / noise > worst:
-            worst, found = error / noise, there
-    return found
+    return "its output"
 
 
 def _common(original: GraphModule, fused: GraphModule) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from dataclasses import dataclass
 
@@ -65,27 +66,28 @@ def fuse(module: nn.Module | GraphModule, example: torch.Tensor, *, verify: bool
 def _is_traced(module: GraphModule) -> bool:
     """Is it a graph of ATen operators with shapes, rather than one of modules and Python functions?"""
     return all(n.op in ("placeholder", "get_attr", "output") or (n.op == "call_function" and "val" in n.meta and (
-        isinstance(n.target, OpOverload) or n.target is __import__("operator").getitem)) for n in module.graph.nodes)
+        isinstance(n.target, OpOverload) or n.target is operator.getitem)) for n in module.graph.nodes)
 
 
 def _fused(original: GraphModule) -> tuple[GraphModule, Ledger]:
     """A fused copy of a graph, and the account of it."""
     module = _copy(original)
-    reader = Reader(module, Constants(module))
-    moved, stuck = hoist(module, reader)
-    if moved:
-        reader = Reader(module, Constants(module))
-    ledger = Ledger(reader, stuck)
+    constants = Constants(module)
+    reader = Reader(module, constants)
+    while (hoisted := hoist(module, reader)).moved:         # a norm moved may be what the next one moves into
+        reader = Reader(module, constants)
+    plans, kept = plan_all(module, reader)
+    ledger = Ledger(reader, hoisted.stuck, kept)
     written: dict[Node, Node] = {}
-    for plan in plan_all(module, reader).values():
+    for plan in plans.values():
         too_large = overflow(plan)
         if too_large is not None:
             ledger.refuse(plan, too_large)
             continue
         node = emit(module, plan, written)
+        ledger.enter(plan, node)                # names the readers, so before they move
         plan.node.replace_all_uses_with(node, propagate_meta=False)
         written[plan.node] = node
-        ledger.enter(plan, node)
     graphs.clean(module)
     return module, ledger
 

@@ -28,16 +28,20 @@ class Home:
     first: int
 
 
-class _Refused(Exception):  # noqa: N818  (it never leaves this file)
+@dataclass(frozen=True, eq=False)
+class Hoisted:
+    """How many norms moved, and for each that could have by its place and did not, a sentence why."""
+
+    moved: int
+    stuck: dict[Node, str]
+
+
+class _RefusedError(Exception):
     """Carries the sentence why a norm has to stay where it is."""
 
 
-def hoist(module: GraphModule, reader: Reader) -> tuple[int, dict[Node, str]]:
-    """Replace each norm that can move up, in place, by a scale and shift (float64) right behind each of its homes.
-
-    Returns:
-        How many moved, and for each that could have by its place and did not, a sentence why.
-    """
+def hoist(module: GraphModule, reader: Reader) -> Hoisted:
+    """Replace each norm that can move up, in place, by a scale and shift (float64) right behind each of its homes."""
     moved, refused = 0, dict[Node, str]()
     for norm in list(module.graph.nodes):
         source = norm.args[0] if norm.target == NORM and norm in reader.expressions else None
@@ -47,8 +51,8 @@ def hoist(module: GraphModule, reader: Reader) -> tuple[int, dict[Node, str]]:
         try:
             homes = list(_homes(source, norm, 1, 0, reader, passed))
             if len({h.node for h in homes}) != len(homes):
-                raise _Refused(f"{source.name} holds the same tensor twice")
-        except _Refused as why:
+                raise _RefusedError(f"{source.name} holds the same tensor twice")
+        except _RefusedError as why:
             refused[norm] = str(why)
             continue
         numbers = scale_and_shift(reader.constants, norm)
@@ -61,7 +65,7 @@ def hoist(module: GraphModule, reader: Reader) -> tuple[int, dict[Node, str]]:
         norm.replace_all_uses_with(source, propagate_meta=False)
         module.graph.erase_node(norm)
         moved += 1
-    return moved, refused
+    return Hoisted(moved, refused)
 
 
 def _homes(node: Node, user: Node, axis: int, first: int, reader: Reader, passed: list[Node]) -> Iterator[Home]:
@@ -70,14 +74,14 @@ def _homes(node: Node, user: Node, axis: int, first: int, reader: Reader, passed
     The operators on the way are appended to `passed`.
     """
     if any(other is not user for other in node.users):
-        raise _Refused(f"{node.name} is also read by {next(o for o in node.users if o is not user).name}")
+        raise _RefusedError(f"{node.name} is also read by {next(o for o in node.users if o is not user).name}")
     known = reader.expressions.get(node)
     takes = known is not None and known.has_convolution and known.axis == axis and known.lone_identities == 0
     if takes and node.target not in THROUGH:
         yield Home(node, axis, first)
         return
     if node.target not in THROUGH:
-        raise _Refused(f"{node.name} is not the result of a convolution, so nothing there can take a scale")
+        raise _RefusedError(f"{node.name} is not the result of a convolution, so nothing there can take a scale")
     passed.append(node)
     for source, source_axis, offset in THROUGH[node.target](node, axis):
         yield from _homes(source, node, source_axis, first + offset, reader, passed)
@@ -119,13 +123,13 @@ def _concatenation(node: Node, axis: int) -> Inputs:
 def _average_pool(node: Node, axis: int) -> Inputs:
     padded, counts = any(graphs.argument(node, 3, [0])), node.args[5] if len(node.args) > 5 else True
     if axis != 1 or (padded and counts) or graphs.argument(node, 6, None) is not None:
-        raise _Refused(f"{node.name} averages padding, which is zero before a shift and not after it")
+        raise _RefusedError(f"{node.name} averages padding, which is zero before a shift and not after it")
     return [(node.args[0], 1, 0)]  # type: ignore[list-item]
 
 
 def _same_axis(node: Node, axis: int) -> Inputs:
     if axis != 1 or len(graphs.shape(node)) != 4:
-        raise _Refused(f"{node.name} does not keep channels along one axis")
+        raise _RefusedError(f"{node.name} does not keep channels along one axis")
     return [(node.args[0], 1, 0)]  # type: ignore[list-item]
 
 
@@ -135,7 +139,7 @@ def _mean(node: Node, axis: int) -> Inputs:
     rank = len(graphs.shape(source))
     averaged = {d % rank for d in graphs.argument(node, 1, list(range(rank)))}
     if rank < 3 or axis != 1 or averaged & {0, 1}:
-        raise _Refused(f"{node.name} averages over more than positions")
+        raise _RefusedError(f"{node.name} averages over more than positions")
     return [(source, 1, 0)]
 
 
@@ -148,7 +152,7 @@ def _view(node: Node, axis: int) -> Inputs:
         return [(source, 1, 0)]
     if axis == len(new) - 1 and old[-1] == new[-1]:
         return [(source, len(old) - 1, 0)]
-    raise _Refused(f"{node.name} does not keep channels along one axis")
+    raise _RefusedError(f"{node.name} does not keep channels along one axis")
 
 
 THROUGH = {aten.cat.default: _concatenation, aten.avg_pool2d.default: _average_pool, aten.mean.dim: _mean,

@@ -23,10 +23,16 @@ Terms = Mapping[Node, tuple[Branch, ...]]
 
 @dataclass(frozen=True, eq=False)
 class Apart:
-    """Two things of one expression that stay apart, and why, in one sentence."""
+    """Two things of one expression that stay apart, and why, in one sentence.
+
+    `root` is the node whose value was not composed with its reader, where it was that and not two parallel branches;
+    `parallel` says whether the two are branches of one tensor, or would have been once composed.
+    """
 
     parts: tuple[str, ...]
     why: str
+    root: Node | None = None
+    parallel: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +69,8 @@ class Plan:
         return self.has_norm or len(written) + len(self.branches) - 1 < len(self.inner)
 
 
-def plan_all(module: GraphModule, reader: Reader) -> dict[Node, Plan]:
-    """The plans worth carrying out, in the graph's order."""
+def plan_all(module: GraphModule, reader: Reader) -> tuple[dict[Node, Plan], dict[Node, str]]:
+    """The plans worth carrying out, in the graph's order; and why nodes were not composed with what reads them."""
     covered = {n for e in reader.expressions.values() for n in e.inner}
     plans: dict[Node, Plan] = {}
     consumed: set[Node] = set()
@@ -72,7 +78,8 @@ def plan_all(module: GraphModule, reader: Reader) -> dict[Node, Plan]:
         if node in reader.expressions and node not in covered:
             plans[node] = _plan(node, reader, plans)
             consumed |= plans[node].consumed
-    return {n: p for n, p in plans.items() if n not in consumed and p.pays}
+    kept = {a.root: a.why for p in plans.values() for a in p.apart if a.root is not None}
+    return {n: p for n, p in plans.items() if n not in consumed and p.pays}, kept
 
 
 def _plan(node: Node, reader: Reader, plans: Mapping[Node, Plan]) -> Plan:
@@ -88,7 +95,8 @@ def _plan(node: Node, reader: Reader, plans: Mapping[Node, Plan]) -> Plan:
         if isinstance(longer, str):
             refused.add(chain.source)
             readers = (p for b in expression.terms[chain.source] for p in b.parts)
-            apart.append(Apart((chain.root.name, *readers), longer))
+            beside = set(chain.inner.terms) & (set(expression.terms) - {chain.source})
+            apart.append(Apart((chain.root.name, *readers), longer, chain.root, bool(beside)))
         else:
             expression = longer
             inner |= plans[chain.root].inner | chain.copies

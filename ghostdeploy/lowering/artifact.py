@@ -12,7 +12,7 @@ Layout = Literal["nchw", "nhwc", "channels_last", "plain"]
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """An input or output of an artifact. `shape` is in the order of `layout`; `plain` is for tensors that are no maps."""
+    """An input or output of an artifact. `shape` is in the order of `layout`; `plain` is what is no map."""
 
     name: str
     shape: tuple[int, ...]
@@ -40,7 +40,7 @@ class Delegation:
 
 @dataclass(frozen=True)
 class RuntimeNeed:
-    """The runtime an artifact needs: its name, the lowest version that has every operator, the version it ran on here."""
+    """The runtime an artifact needs: its name, the lowest version with every operator, the version it ran on here."""
 
     name: str
     minimum: str

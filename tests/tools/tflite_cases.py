@@ -124,6 +124,7 @@ CASES: dict[str, Case] = {name: (_seeded(build), shape) for name, (build, shape)
     "expand": (lambda: Do(lambda x: x.mean(1, keepdim=True).expand(1, 4, 3, 5) + x[:, :1]), (1, 2, 3, 5)),
     "means over every axis": (lambda: Do(lambda x: x.mean((2, 3)) + x.mean((1, 2, 3)) + x.mean(1).sum((1, 2))),
                               (1, 3, 4, 5)),
+    "mean of all": (lambda: Do(lambda x: x * x.mean() + x.sum()), (1, 3, 4, 5)),
     "mean of height": (lambda: Do(lambda x: x.mean(2)), (1, 3, 4, 5)),
     "flatten a map into a linear": (lambda: nn.Sequential(nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(27, 4)),
                                     (1, 2, 5, 5)),

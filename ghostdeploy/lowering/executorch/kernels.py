@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import operator
 from typing import Any
 
 from executorch.exir.operator.convert import to_out_variant
@@ -13,22 +12,6 @@ from torch.fx import GraphModule
 
 from ghostdeploy.errors import UnsupportedOperator
 from ghostdeploy.lowering.executorch.delegation import name, outside_nodes
-
-
-def require_aten(graph: GraphModule) -> None:
-    """Refuse custom operators before anything is lowered: neither XNNPACK nor a stock runtime can know them.
-
-    Raises:
-        UnsupportedOperator: an operator from outside ATen, named with its node.
-    """
-    for node in graph.graph.nodes:
-        if node.op != "call_function" or node.target is operator.getitem:
-            continue
-        if not (isinstance(node.target, OpOverload) and node.target.namespace == "aten"):
-            raise UnsupportedOperator(
-                f"ExecuTorch has no kernel for {name(node)} (node {node.name})",
-                "it is no ATen operator, and the stock runtime registers no others",
-                "replace it by ATen operators in the model, or ship a runtime with its kernel")
 
 
 def require_kernels(edge: GraphModule) -> None:

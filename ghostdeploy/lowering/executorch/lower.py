@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import copy
 import gc
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 
 import torch
 from executorch.exir import EdgeCompileConfig, ExecutorchBackendConfig, to_edge_transform_and_lower
 from torch.fx import GraphModule
-from torch.utils import _pytree as pytree
 
 from ghostdeploy.errors import GhostdeployError, LoweringFailed, UsageError
-from ghostdeploy.graph import shape
-from ghostdeploy.lowering.artifact import Lowered, Precision, RuntimeNeed, TensorSpec
+from ghostdeploy.lowering.artifact import Lowered, Precision, RuntimeNeed
 from ghostdeploy.lowering.executorch.delegation import delegation
-from ghostdeploy.lowering.executorch.half import halve
-from ghostdeploy.lowering.executorch.kernels import require_aten, require_kernels
+from ghostdeploy.lowering.executorch.kernels import require_kernels
 from ghostdeploy.lowering.executorch.partitioner import partitioner, plugin_available
 from ghostdeploy.lowering.executorch.rewrites import rewrites
+from ghostdeploy.lowering.half import halve
+from ghostdeploy.lowering.operators import require_aten
 from ghostdeploy.lowering.passes import run
+from ghostdeploy.lowering.specs import first_sentence, input_specs, installed, output_specs
 from ghostdeploy.progress import SILENT, Progress
 
 
@@ -32,7 +32,10 @@ def lower_pte(graph: GraphModule, example: torch.Tensor, precision: Precision = 
     Args:
         graph: what `trace` or `fuse` returns; not modified.
         example: an input of the graph, NCHW float32; the program takes this shape alone.
-        precision: fp32, or fp16: weights and arithmetic in half precision between float32 inputs and outputs.
+        precision: fp32, or fp16: weights rounded to half precision and arithmetic in it, between float32 inputs and
+            outputs. The file shrinks only by the linear layers: ExecuTorch 1.4 stores the weights of convolutions in
+            float32 whatever their type, and refuses to load them in float16 ("Failed to load method forward, error:
+            0x:1" when its visitor was made to write them).
         plugin: write nearest 2x upsampling through ExecuTorch's registries (`nearest`); False, or an ExecuTorch whose
             registries are others, writes it as slices: same values, 0.407 instead of 0.365 of the stock latency.
 
@@ -46,14 +49,15 @@ def lower_pte(graph: GraphModule, example: torch.Tensor, precision: Precision = 
     """
     if precision not in ("fp32", "fp16"):
         raise UsageError(f"no {precision} lowering to .pte", "", "choose fp32 or fp16")
-    require_aten(graph)
-    with _few_collections(), torch.no_grad():
+    require_aten(graph, "ExecuTorch")
+    with _few_collections(), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations inside torch and ExecuTorch; nothing that a user could act on
         try:
             return _lowered(graph, example, precision, progress, plugin and plugin_available())
         except (GhostdeployError, KeyboardInterrupt, MemoryError):
             raise
         except Exception as error:
-            raise LoweringFailed("ExecuTorch could not lower the graph", _first_sentence(error),
+            raise LoweringFailed("ExecuTorch could not lower the graph", first_sentence(error),
                                  "please report it with the model's name") from error
 
 
@@ -75,30 +79,10 @@ def _lowered(graph: GraphModule, example: torch.Tensor, precision: Precision, pr
     counts = delegation(lowered)
     progress.stage("write the program")
     data = edge.to_executorch(ExecutorchBackendConfig()).buffer
-    return Lowered("pte", precision, bytes(data), _inputs(module), _outputs(module), counts, _runtime(),
+    # ExecuTorch promises that newer runtimes read older programs, not the reverse: this version is the lowest.
+    need = RuntimeNeed("executorch", installed("executorch"), installed("executorch"))
+    return Lowered("pte", precision, bytes(data), input_specs(module), output_specs(module), counts, need,
                    tuple((o.name, o.changed) for o in outcomes))
-
-
-def _runtime() -> RuntimeNeed:
-    """ExecuTorch promises that newer runtimes read older programs, not the reverse: the version here is the lowest."""
-    here = version("executorch").split("+")[0]
-    return RuntimeNeed("executorch", here, here)
-
-
-def _inputs(module: GraphModule) -> tuple[TensorSpec, ...]:
-    nodes = [n for n in module.graph.nodes if n.op == "placeholder"]
-    return tuple(_spec("input", i, shape(n), n.meta["val"].dtype) for i, n in enumerate(nodes))
-
-
-def _outputs(module: GraphModule) -> tuple[TensorSpec, ...]:
-    (output,) = (n for n in module.graph.nodes if n.op == "output")
-    return tuple(_spec("output", i, shape(n), n.meta["val"].dtype)
-                 for i, n in enumerate(pytree.tree_leaves(output.args)))
-
-
-def _spec(name: str, index: int, dims: tuple[int, ...], dtype: torch.dtype) -> TensorSpec:
-    return TensorSpec(f"{name}_{index}" if index else name, dims, str(dtype).removeprefix("torch."),
-                      "nchw" if len(dims) == 4 else "plain")
 
 
 def _forget_origins(module: GraphModule) -> None:
@@ -118,7 +102,3 @@ def _few_collections() -> Iterator[None]:
     finally:
         gc.unfreeze()
 
-
-def _first_sentence(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}"[:300] if lines else type(error).__name__

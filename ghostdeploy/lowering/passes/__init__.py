@@ -12,6 +12,7 @@ from ghostdeploy.lowering.passes.flat_views import SpellAsView
 from ghostdeploy.lowering.passes.hard_sigmoid import HardSigmoidAsClamp
 from ghostdeploy.lowering.passes.hardtanh_limits import SpellHardtanhLimits
 from ghostdeploy.lowering.passes.keepdim_mean import KeepdimMean
+from ghostdeploy.lowering.passes.nearest_gather import NearestAsGather
 from ghostdeploy.lowering.passes.nearest_slices import NearestAsSlices
 from ghostdeploy.lowering.passes.noops import DropNoops
 from ghostdeploy.lowering.passes.padded_average import AveragePoolAsDepthwise
@@ -19,5 +20,5 @@ from ghostdeploy.lowering.passes.silu_product import SiluAsProduct
 from ghostdeploy.lowering.passes.split_slices import SplitAsSlices
 
 __all__ = ["AdaptivePoolAsPool", "AveragePoolAsDepthwise", "DropCeilMode", "DropNoops", "ExcludeEmptyPadding",
-           "HardSigmoidAsClamp", "KeepdimMean", "NearestAsSlices", "Outcome", "Refusal", "Rewrite", "SiluAsProduct",
-           "SpellAsView", "SpellHardtanhLimits", "SplitAsSlices", "run"]
+           "HardSigmoidAsClamp", "KeepdimMean", "NearestAsGather", "NearestAsSlices", "Outcome", "Refusal", "Rewrite",
+           "SiluAsProduct", "SpellAsView", "SpellHardtanhLimits", "SplitAsSlices", "run"]

@@ -12,6 +12,7 @@ from ghostdeploy.lowering.passes.base import Rewrite, operand, replace
 ALWAYS = (aten.alias.default, aten.dropout.default, aten.detach.default, aten.lift_fresh_copy.default)
 SAME_SHAPE = (aten.view.default, aten.reshape.default, aten._unsafe_view.default, aten.expand.default)
 COPIES = (aten.clone.default, aten.contiguous.default, aten._to_copy.default)
+PADS = (aten.constant_pad_nd.default, aten.pad.default)
 NEUTRAL = {aten.add.Tensor: 0, aten.sub.Tensor: 0, aten.mul.Tensor: 1, aten.div.Tensor: 1}
 
 
@@ -35,7 +36,7 @@ class DropNoops(Rewrite):
             return shape(node) == shape(operand(node))
         if node.target is aten.slice.Tensor:
             return shape(node) == shape(operand(node)) and argument(node, 4, 1) == 1
-        if node.target is aten.constant_pad_nd.default:
+        if node.target in PADS:
             return not any(argument(node, 1, []))
         if node.target in NEUTRAL:
             return isinstance(node.args[1], int | float) and node.args[1] == NEUTRAL[node.target]

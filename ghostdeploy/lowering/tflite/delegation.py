@@ -14,6 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from ghostdeploy.errors import ArtifactRejected
 from ghostdeploy.lowering.artifact import Delegation
+from ghostdeploy.lowering.tflite.quiet import muted
 
 
 def delegation(model: Path | bytes) -> Delegation:
@@ -33,8 +34,9 @@ def load(model: Path | bytes, threads: int = 1) -> Any:
     """
     source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
     try:
-        interpreter = Interpreter(**source, num_threads=threads)
-        interpreter.allocate_tensors()
+        with muted():
+            interpreter = Interpreter(**source, num_threads=threads)
+            interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         name = "the model" if isinstance(model, bytes) else str(model)
         raise ArtifactRejected(f"LiteRT does not load {name}: {str(error).strip()}",

@@ -212,7 +212,7 @@ def _origin(node: Node) -> str:
     stack = node.meta.get("nn_module_stack") or {}
     paths = [str(entry[0]) for entry in stack.values() if entry[0]]
     paths += [str(o.meta["origin"]).rpartition(".")[0] for o in node.all_input_nodes if "origin" in o.meta]
-    return f" of module {paths[-1]}" if paths else ""
+    return f" of module {paths[-1]}" if paths and paths[-1] else ""
 
 
 def _fusable(node: Node) -> int | None:

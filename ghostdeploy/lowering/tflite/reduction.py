@@ -17,14 +17,14 @@ from ghostdeploy.lowering.tflite.layout import NHWC, Order, stored
 from ghostdeploy.lowering.tflite.registry import emits
 
 
-@emits(aten.mean.dim, aten.sum.dim_IntList)
+@emits(aten.mean.dim, aten.mean.default, aten.sum.dim_IntList, aten.sum.default)
 def reduction(e: Emission, node: Node) -> None:
     """`mean` or `sum` over given axes (none given: all)."""
     source = node.args[0]
     assert isinstance(source, Node)
     rank = len(graph.shape(source))
     dims = graph.argument(node, 1, None) or range(rank)
-    name = "MEAN" if node.target is aten.mean.dim else "SUM"
+    name = "MEAN" if node.target in (aten.mean.dim, aten.mean.default) else "SUM"
     reduce(e, node, source, [d % rank for d in dims], bool(graph.argument(node, 2, False)), name)
 
 
