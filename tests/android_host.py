@@ -1,7 +1,7 @@
 """The phone's benchmark programs on this machine: same objects, same Android libraries, glibc in bionic's place.
 
-x86_64 runs natively, arm64 under qemu-user with an A76's instruction set (qemu's own default would let runtimes choose kernels
-that no phone of interest has). See android_bench/hosted/README.md. Timings under qemu mean nothing.
+x86_64 runs natively, arm64 under qemu-user with an A76's instruction set (qemu's own default would let runtimes
+choose kernels that no phone of interest has). See android_bench/hosted/README.md. Timings under qemu mean nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class HostedProgram:
     def directory(self) -> Path:
         return self.path.parent
 
-    def run(self, *words: str | Path, timeout: float = 120, directory: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str | Path, timeout: float = 120,
+            directory: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run it; `directory` takes the place of the folder that its libraries come from."""
         libraries = directory or self.directory
         command = [*self.launcher(libraries), str(libraries / self.path.name), *map(str, words)]
@@ -117,10 +118,10 @@ def _stand_ins(tools: Zig, library: elf.Elf, into: Path) -> None:
     _cc(tools, "-shared", "-Wl,-soname,libhosted.so", "-o", into / "libhosted.so", sources / "translate.c", "-ldl")
     _cc(tools, "-fno-stack-protector", "-fno-builtin", "-c", sources / "table.c", "-o", into / "table.o")
     _cc(tools, "-c", into / "jumps.S", "-o", into / "jumps.o")
-    tools.run("ld.lld", "-shared", "-soname", "libc.so", "--version-script", str(into / "libc.map"), "-rpath", "$ORIGIN",
-              "-z", "noexecstack", "--undefined-version", "-o", str(into / "libc.so"),
+    tools.run("ld.lld", "-shared", "-soname", "libc.so", "--version-script", str(into / "libc.map"),
+              "-rpath", "$ORIGIN", "-z", "noexecstack", "--undefined-version", "-o", str(into / "libc.so"),
               *(str(into / name) for name in ("table.o", "jumps.o", "libhosted.so")))
-    for soname in ("libm.so", "libdl.so"):      # the loader wants them by name and version; libc.so above has their names
+    for soname in ("libm.so", "libdl.so"):      # wanted by name and version; libc.so has their functions
         version = into / f"{soname}.map"
         version.write_text(f"LIBC {{ global: hosted_{soname[:-3]}; }};\n")
         source = into / f"{soname}.S"
@@ -136,7 +137,8 @@ def _jumps(abi: Abi, names: Sequence[str]) -> str:
     lines = [".text"]
     for i, name in enumerate(names):
         lines.append(f".globl {name}\n.type {name}, %function\n{name}:\n {JUMP[abi].format(f'hosted_table+{8 * i}')}")
-    lines.append(f".bss\n.balign 16\n.globl hosted_table\n.hidden hosted_table\nhosted_table: .zero {8 * len(names) + 8}")
+    lines.append(".bss\n.balign 16\n.globl hosted_table\n.hidden hosted_table\n"
+                 f"hosted_table: .zero {8 * len(names) + 8}")
     lines.append(".section .rodata\n" + "\n".join(f'name_{i}: .asciz "{name}"' for i, name in enumerate(names)))
     lines.append(".section .data.rel.ro, \"aw\"\n.balign 8\n.globl hosted_names\n.hidden hosted_names\nhosted_names:")
     lines += [f" .quad name_{i}" for i in range(len(names))]

@@ -1,6 +1,6 @@
 """Building the two benchmark programs for one ABI.
 
-    python -m ghostdeploy.device.android.build [FOLDER]     # what `make runner` does: every ABI into android_bench/built
+    python -m ghostdeploy.device.android.build [FOLDER]     # `make runner`: every ABI into android_bench/built
 
 Each program is the shared core and one back end. System libraries are linked by name only: a stand-in is made from
 `android_bench/bionic/libc.txt`, so that a function that is not listed there does not link.
@@ -22,13 +22,14 @@ from ghostdeploy.device.android.zig import VERSION, Zig, zig
 from ghostdeploy.errors import RunnerMissing
 from ghostdeploy.resources import folder
 
-CORE: Final = ("main", "options", "measure", "report", "process", "warmup", "failure", "files", "json", "memory", "sha256")
+CORE: Final = ("main", "options", "measure", "report", "process", "warmup", "failure", "files", "json", "memory",
+               "sha256")
 BACKENDS: Final[dict[RuntimeName, tuple[str, ...]]] = {
     "tflite": ("backend_tflite.c", "tflite_api.c", "tflite_delegation.c"), "executorch": ("backend_executorch.cpp",)}
 PROGRAMS: Final[dict[RuntimeName, str]] = {"tflite": "gd_runner_tflite", "executorch": "gd_runner_executorch"}
 
-# libexecutorch_jni.so needs it for its Java half, which nobody calls here, and its package lacks it: a library that only has
-# the names is made. The program needs it too: bionic does not search a program's RUNPATH for what its libraries need.
+# libexecutorch_jni.so needs it for its Java half, which nobody calls here, and its package lacks it: a library that only
+# has the names is made. The program needs it too: bionic does not search a program's RUNPATH for what its libraries need.
 FBJNI = "libfbjni.so"
 FBJNI_NAMES = "8facebook3jni"   # what the mangled names of facebook::jni contain
 INDEX = "built.json"
@@ -43,7 +44,7 @@ class Objects:
 
 
 def source_key() -> str:
-    """Hash of everything that decides the programs' bytes: the sources, the pinned inputs, this package's build code."""
+    """Hash of everything that decides the programs' bytes: the sources, the pinned inputs, the build's own code."""
     root, digest = folder("android_bench"), hashlib.sha256(VERSION.encode())
     files = [root / "inputs.toml", *sorted((root / "src").iterdir()), *sorted((root / "bionic").iterdir())]
     for path in (*files, Path(__file__), Path(__file__).with_name("zig.py")):

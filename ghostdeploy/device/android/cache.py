@@ -55,4 +55,4 @@ def _rename(scratch: Path, directory: Path) -> None:
 
 def _unwritable(directory: Path, error: OSError) -> WriteFailed:
     return WriteFailed(f"cannot write {directory.name} into the cache", str(error),
-                       f"free space or permission is needed under {cache_root()}; GHOSTDEPLOY_CACHE names another place")
+                       f"free space or permission is needed under {cache_root()}; or set GHOSTDEPLOY_CACHE")

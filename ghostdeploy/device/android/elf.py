@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-MACHINES: Final = {(2, 183): "arm64-v8a", (2, 62): "x86_64", (1, 40): "armeabi-v7a", (1, 3): "x86"}    # (class, e_machine)
+# By class and e_machine.
+MACHINES: Final = {(2, 183): "arm64-v8a", (2, 62): "x86_64", (1, 40): "armeabi-v7a", (1, 3): "x86"}
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE = 1, 2, 3, 4
 DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_SONAME, DT_RUNPATH = 1, 4, 5, 6, 14, 29
 DT_GNU_HASH, DT_VERSYM, DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFEF5, 0x6FFFFFF0, 0x6FFFFFFE, 0x6FFFFFFF

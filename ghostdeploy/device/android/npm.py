@@ -39,7 +39,8 @@ def pack(package: str, version: str, into: Path) -> Path:
     Raises:
         FetchFailed: the client failed; with the end of what it said.
     """
-    command = [*client(), "pack", f"{package}@{version}", "--ignore-scripts", "--silent", "--pack-destination", str(into)]
+    command = [*client(), "pack", f"{package}@{version}", "--ignore-scripts", "--silent",
+               "--pack-destination", str(into)]
     offline = "without a network, copy the cache directory of a machine that has it"
     try:
         ended = subprocess.run(command, cwd=into, capture_output=True, text=True, timeout=TIMEOUT_S,
