@@ -28,8 +28,8 @@ BACKENDS: Final[dict[RuntimeName, tuple[str, ...]]] = {
     "tflite": ("backend_tflite.c", "tflite_api.c", "tflite_delegation.c"), "executorch": ("backend_executorch.cpp",)}
 PROGRAMS: Final[dict[RuntimeName, str]] = {"tflite": "gd_runner_tflite", "executorch": "gd_runner_executorch"}
 
-# libexecutorch_jni.so needs it for its Java half, which nobody calls here, and its package lacks it: a library that only
-# has the names is made. The program needs it too: bionic does not search a program's RUNPATH for what its libraries need.
+# libexecutorch_jni.so needs it for its Java half, which nobody calls here, and its package lacks it: a library that has
+# only the names is made. The program needs it too: bionic does not search a program's RUNPATH for its libraries' needs.
 FBJNI = "libfbjni.so"
 FBJNI_NAMES = "8facebook3jni"   # what the mangled names of facebook::jni contain
 INDEX = "built.json"

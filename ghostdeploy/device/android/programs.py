@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,21 +37,28 @@ def phone_program(runtime: RuntimeName, abi: Abi) -> PhoneProgram:
         RunnerMissing: it did not come with this package, and cannot be built here.
         FetchFailed, WriteFailed: building needs the runtimes' headers, or the cache, and does not get them.
     """
-    key = build.source_key()
-    shipped, cached = folder("android_bench") / "built" / abi, cache_root() / "runner" / key / abi
-    for directory in (shipped, cached):
-        if (files := _whole(directory, key)) is not None:
-            return _chosen(files, runtime)
-    with appearing(cached) as scratch:
-        build.build(abi, scratch)
-    files = _whole(cached, key)
-    assert files is not None     # just built from these very sources
-    return _chosen(files, runtime)
-
-
-def _chosen(files: dict[str, PhoneFile], runtime: RuntimeName) -> PhoneProgram:
+    shipped = _whole(folder("android_bench") / "built" / abi, build.source_key())
+    files = built_here(abi) if shipped is None else shipped
     beside = (files[build.FBJNI],) if runtime == "executorch" else ()
     return PhoneProgram(files[build.PROGRAMS[runtime]], beside)
+
+
+def built_here(abi: Abi) -> dict[str, PhoneFile]:
+    """Everything for `abi`, by file name, out of the cache; built first where that has none, or a damaged one.
+
+    Raises:
+        RunnerMissing, FetchFailed, WriteFailed: as `phone_program`.
+    """
+    key = build.source_key()
+    directory = cache_root() / "runner" / key / abi
+    if (files := _whole(directory, key)) is not None:
+        return files
+    shutil.rmtree(directory, ignore_errors=True)
+    with appearing(directory) as scratch:
+        build.build(abi, scratch)
+    files = _whole(directory, key)
+    assert files is not None     # just built from these very sources
+    return files
 
 
 def _whole(directory: Path, key: str) -> dict[str, PhoneFile] | None:
