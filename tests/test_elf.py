@@ -43,7 +43,8 @@ def test_executorch(abi: Abi) -> None:
     assert tflite_version(library) is None
 
 
-@pytest.mark.parametrize("junk", [b"", b"\x7fELF", b"MZ" * 100, b"\x7fELF" + b"\0" * 200, b"\x7fELF\x02\x01" + b"\xff" * 200])
+@pytest.mark.parametrize("junk", [b"", b"\x7fELF", b"MZ" * 100, b"\x7fELF" + b"\0" * 200,
+                                  b"\x7fELF\x02\x01" + b"\xff" * 200])
 def test_no_library(junk: bytes) -> None:
     with pytest.raises(elf.ElfError):
         elf.parse(junk)

@@ -59,5 +59,5 @@ def test_a_body_that_does_not_fit(spoil: Callable[[dict[str, Any]], Any]) -> Non
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b"\xff", b"{" * 3000])
 def test_a_sealed_body_that_is_no_object(body: bytes) -> None:
-    with pytest.raises((DocumentError, RecursionError)):
+    with pytest.raises(DocumentError):
         parse(sealed(body))

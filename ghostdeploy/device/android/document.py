@@ -191,7 +191,7 @@ def parse(file: bytes) -> Document:
         raise DocumentError("its hash is another than it says")
     try:
         return records.from_json(Document, _either(json.loads(body)))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DocumentError(str(error)) from error
 
 
@@ -199,6 +199,7 @@ def _either(document: Any) -> Any:
     """The program leaves out whichever of `measured` and `failure` there is none of; the record has both."""
     if not isinstance(document, dict) or document.pop("schema_version", None) != SCHEMA_VERSION:
         raise DocumentError("its body is not what its first line says")
-    if document.pop("ok", None) is not ("measured" in document):
+    expected = "measured" if document.pop("ok", None) is True else "failure"
+    if document.keys() & {"measured", "failure"} != {expected}:
         raise DocumentError("it says neither what was measured nor what failed")
     return {"measured": None, "failure": None, **document}

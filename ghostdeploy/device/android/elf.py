@@ -18,6 +18,7 @@ DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_SONAME, DT_RUNPATH = 1, 4, 5, 6, 14
 DT_GNU_HASH, DT_VERSYM, DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFEF5, 0x6FFFFFF0, 0x6FFFFFFE, 0x6FFFFFFF
 ET_EXEC, ET_DYN = 2, 3
 SYMBOL_SIZE = 24
+MOST_VERSIONS = 1 << 15     # symbols number them with 15 bits
 ANDROID_NOTE = (b"Android\0", 1)
 
 
@@ -175,14 +176,18 @@ def _needed_versions(data: bytes, loads: tuple[Load, ...], tags: dict[int, int],
     found: dict[int, str] = {}
     if DT_VERNEED not in tags:
         return found
-    at = _offset(loads, tags[DT_VERNEED])
-    for _ in range(min(tags.get(DT_VERNEEDNUM, 0), len(data))):
+    at, read = _offset(loads, tags[DT_VERNEED]), 0
+    for _ in range(tags.get(DT_VERNEEDNUM, 0)):
         _, count, _, auxiliary, following = _read(data, "<HHIII", at)
         entry = at + auxiliary
         for _ in range(count):
             _, _, number, name, step = _read(data, "<IHHII", entry)
             found[number & 0x7FFF] = _text(data, strings + name)
-            entry += step
+            entry, read = entry + step, read + 1
+            if read > MOST_VERSIONS:
+                raise ElfError("its table of needed versions does not end")
+        if not following:
+            break
         at += following
     return found
 
