@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
-.PHONY: setup demo test lint test-zoo clean
+.PHONY: setup runner demo test lint test-zoo clean
 
 setup: $(STAMP)
 
@@ -29,6 +29,10 @@ lint: setup
 	@$(PYTHON) -m venv .venv-$*
 	@.venv-$*/bin/pip install --disable-pip-version-check --progress-bar off -q -r $<
 	@touch $@
+
+# The benchmark programs for phones, into android_bench/built; a wheel built afterwards carries them.
+runner: setup
+	@$(BIN)/python -m ghostdeploy.device.android.build
 
 demo: setup
 	@$(BIN)/python -m demo

@@ -211,10 +211,9 @@ def _offset(loads: tuple[Load, ...], address: int) -> int:
 
 
 def _read(data: bytes, format: str, at: int) -> tuple[Any, ...]:
-    try:
-        return struct.unpack_from(format, data, at)
-    except struct.error as error:
-        raise ElfError(f"the file ends before offset {at:#x}") from error
+    if not 0 <= at <= len(data) - struct.calcsize(format):
+        raise ElfError(f"the file ends before offset {at:#x}")
+    return struct.unpack_from(format, data, at)
 
 
 def _text(data: bytes, at: int) -> str:

@@ -1,9 +1,9 @@
 """`--runtime FILE.so|FILE.aar`: the very library that an app ships, checked by reading it before a phone sees it.
 
 What can be known without running it is checked: the ABI, the functions that the benchmark program calls, what it needs
-from elsewhere, on which page sizes it loads, since which API level, and the version where it can be told. ExecuTorch has
-a C++ interface: the mangled names carry the types of the calls, but not the layout of objects, so for it the parity
-of the output remains the last word.
+from elsewhere, on which page sizes it loads, since which API level, and the version where it can be told. ExecuTorch's
+interface is C++: the mangled names carry the types of the calls, but not the layout of objects, so there the parity of
+the output remains the last word.
 """
 
 from __future__ import annotations
