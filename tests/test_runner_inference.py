@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,11 @@ from ghostdeploy.device.android.document import ExecutorchDelegation, TfliteDele
 from ghostdeploy.device.android.pinned import ABIS, Abi
 from ghostdeploy.device.job import Job
 from ghostdeploy.device.local import LocalDevice
-from ghostdeploy.fusion import fuse
 from ghostdeploy.lowering.artifact import Format, Lowered
 from ghostdeploy.lowering.executorch import lower_pte
 from ghostdeploy.lowering.tflite import lower_tflite
 from ghostdeploy.preprocessing import Preprocessing
+from ghostdeploy.trace import trace
 from tests.android_run import run_job
 from tests.randomise import randomise_norms
 from tests.small_artifacts import answers, channels_last_pte, images, small
@@ -51,11 +52,12 @@ def test_a_program_in_channels_last_order(abi: Abi) -> None:
 
 @pytest.fixture(scope="module", params=MODELS)
 def lowered(request: pytest.FixtureRequest) -> tuple[dict[Format, Lowered], torch.Tensor]:
-    """A model with random weights and random norms, fused, in both formats, and a photo for it."""
+    """A model with random weights and random norms, in both formats, and a photo for it."""
     size = MODELS[request.param]
     model = randomise_norms(timm.create_model(request.param, pretrained=False)).eval()
+    model = timm.utils.reparameterize_model(model)     # by timm: fusion has tests of its own, and takes longer
     photo = torch.from_numpy(Preprocessing(input_size=size).tensor(photos.real_photos()[0].image))
-    graph = fuse(model, photo).module
+    graph = trace(model, photo)
     return {"pte": lower_pte(graph, photo), "tflite": lower_tflite(graph, photo)}, photo
 
 
@@ -83,6 +85,4 @@ def test_a_real_model(lowered: tuple[dict[Format, Lowered], torch.Tensor], abi: 
 
 def _cold(job: Job) -> Job:
     """Without warm-up: an inference under qemu takes seconds."""
-    import dataclasses
-
     return dataclasses.replace(job, warm_up=dataclasses.replace(job.warm_up, max_ns=0))

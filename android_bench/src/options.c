@@ -96,8 +96,8 @@ static bool set(const char *name, const char *value, options *into) {
 
 int options_parse(int count, char **words, options *into) {
   *into = (options){.samples = 1, .threads = 1, .runs = 100, .fixed_warmup = -1, .rule = warmup_defaults(), .method = "forward"};
-  // --result first: whatever else is wrong is reported there.
-  for (int i = 1; i + 1 < count; i += 2)
+  // --result first, wherever it stands: whatever else is wrong, a value left out included, is reported there.
+  for (int i = 1; i + 1 < count; i++)
     if (!strcmp(words[i], "--result") && *words[i + 1]) into->result = words[i + 1];
   for (int i = 1; i < count; i += 2) {
     if (i + 1 == count) return fail("option-bad", 0, "%s needs a value", words[i]);
