@@ -71,7 +71,7 @@ def prove_algebra(original: GraphModule, fused: GraphModule, example: torch.Tens
             continue
         where = first_departure(original, fused, x, F64, error, ALGEBRA_LIMIT)
         raise FusionInexact(f"the fused graph differs from the original by {error:.2e} in float64, at {where}",
-                            f"exact algebra would differ by less than {ALGEBRA_LIMIT:.1e}: this is a bug in ghostdeploy",
+                            f"exact algebra differs by less than {ALGEBRA_LIMIT:.1e}: this is a bug in ghostdeploy",
                             "please report it with the model's name")
 
 
