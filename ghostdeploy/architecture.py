@@ -53,6 +53,14 @@ def skeleton(card: Card, classes: int | None = None, *, merged: bool = False) ->
         return deployed(module) if merged else module
 
 
+def is_timm_model(name: str) -> bool:
+    """Does timm have an architecture of this name?"""
+    mend()
+    import timm
+
+    return bool(timm.is_model(name))
+
+
 def is_factory(name: str) -> bool:
     """Does a `--model` value name a factory of the user's own rather than a card?"""
     return ":" in name

@@ -100,9 +100,8 @@ def _build(model: Model, plan: Plan, staging: Path, progress: Progress) -> None:
     progress.stage("run the checkpoint on real photos")
     truth = reference(model, real_photos(), embedded=plan.embed_preprocessing)
     labels = labels_for(model, plan.labels, classes=truth.outputs.shape[-1])
-    progress.stage("trace, fuse and prove the graph")
     module = Embedded(model.module, model.preprocessing) if plan.embed_preprocessing else model.module
-    fused = fuse(module, truth.example)
+    fused = fuse(module, truth.example, progress=progress)
     report = fused.report
     progress.note(f"{report.convs_before} convolutions and {report.norms_before} BatchNorms became "
                   f"{report.convs_after} and {report.norms_after}; relative error {report.rel_error:.1e} "

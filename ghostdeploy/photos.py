@@ -14,7 +14,7 @@ from ghostdeploy.preprocessing import open_image
 # The colour photographs among the files of scikit-image 0.26's wheel (its RECORD); the rest are grey, drawn, or fetched
 # on demand. Read as files, because `skimage.data` imports for a second and would download what is missing.
 WHEEL_PHOTOS = {
-    "astronaut": "astronaut.png", "chelsea": "chelsea.png", "coffee": "coffee.png", "rocket": "rocket.jpg",
+    "chelsea": "chelsea.png", "coffee": "coffee.png", "rocket": "rocket.jpg", "astronaut": "astronaut.png",
     "motorcycle_left": "motorcycle_left.png", "motorcycle_right": "motorcycle_right.png",
     "hubble_deep_field": "hubble_deep_field.jpg", "ihc": "ihc.png", "retina": "retina.jpg",
 }

@@ -28,8 +28,8 @@ from tests.synthetic_results import synthetic
 
 def evidence(width: float = 0.005, **changes: Any) -> Evidence:
     interval = Interval(1e6 * (1 - width / 2), 1e6 * (1 + width / 2), 0.95, "bootstrap-rounds")
-    steady = Evidence(median=1e6, interval=interval, runs=100, converged=[True] * 5, stable=[True] * 5, mismatch=None, threads=(1, 1),
-                      cpus=((1,), (1,)), outliers=0, preempted=0, late=0)
+    steady = Evidence(median=1e6, interval=interval, runs=100, converged=[True] * 5, stable=[True] * 5, mismatch=None,
+                      threads=(1, 1), cpus=((1,), (1,)), outliers=0, preempted=0, late=0)
     return replace(steady, **changes)
 
 

@@ -9,7 +9,7 @@ from torch.fx import GraphModule
 
 from ghostdeploy.errors import FusionInexact
 from ghostdeploy.fusion import fuse
-from ghostdeploy.fusion.proof import prove
+from ghostdeploy.fusion.proof import prove, prove_algebra
 from ghostdeploy.trace import trace
 from tests import fusion_blocks as blocks
 from tests.randomise import randomise_norms
@@ -74,3 +74,15 @@ def test_the_fused_graph_is_proven(graph: GraphModule) -> None:
     assert report.inputs >= 2
     assert 0 < report.noise < 1e-6
     assert 0 < report.rel_error < 1.5e-6
+
+
+def test_the_algebra_is_proven_far_below_float32(graph: GraphModule) -> None:
+    """A weight that is off by a millionth of its size passes as rounding; not as algebra."""
+    from ghostdeploy.fusion.fuser import _fused
+
+    exact, _ = _fused(graph)
+    prove_algebra(graph, exact, example())
+    first = next(n.target for n in exact.graph.nodes if n.op == "get_attr" and n.target.endswith("_weight"))
+    getattr(exact, first).data[0].mul_(1 + 1e-6)
+    with pytest.raises(FusionInexact, match=f"in float64, at {outputs_of_blocks(graph)[0]}"):
+        prove_algebra(graph, exact, example())

@@ -9,6 +9,7 @@ from torch import nn
 
 from ghostdeploy.lowering.passes import (
     DropNoops,
+    FloatScalars,
     HardSigmoidAsClamp,
     SiluAsProduct,
     SpellAsView,
@@ -102,3 +103,10 @@ def test_limits_are_spelled_as_floats(layer: nn.Module) -> None:
 def test_silu_is_a_product() -> None:
     graph, _ = rewritten(nn.SiLU(), EXAMPLE, SiluAsProduct())
     assert operators(graph) == {"sigmoid.default": 1, "mul.Tensor": 1}
+
+
+def test_whole_numbers_become_floats_for_float_tensors_only() -> None:
+    graph, (outcome,) = rewritten(Function(lambda x: (x * 2 - 3) / 4 + x.argmax(1, keepdim=True) * 5), EXAMPLE,
+                                  FloatScalars())
+    assert outcome.changed == 3
+    assert operators(graph)["mul.Tensor"] == 2

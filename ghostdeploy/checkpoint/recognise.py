@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from ghostdeploy.architecture import is_timm_model
 from ghostdeploy.checkpoint import nearest
 from ghostdeploy.checkpoint.match import by_order
 from ghostdeploy.checkpoint.names import from_official
@@ -86,9 +87,7 @@ def _by_order(found: Shapes, among: tuple[Card, ...], ordered: bool) -> list[Rec
 
 def _check_arch(path: object, card: Card, arch: str | None) -> None:
     """Refuse a file whose trainer noted another architecture that timm knows: same tensors, another meaning."""
-    import timm
-
-    if arch is None or arch in (card.name, card.build.model) or not timm.is_model(arch):
+    if arch is None or arch in (card.name, card.build.model) or not is_timm_model(arch):
         return
     raise CheckpointUnrecognised(f"{path} says that it is {arch}, and its tensors are those of {card.name} as well",
                                  "the two compute different things from the same tensors",

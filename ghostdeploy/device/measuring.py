@@ -27,7 +27,8 @@ def time_runs(session: Session, sample: Sequence[Array], job: Job, first: list[A
               stage: Callable[[str], None]) -> tuple[Timing, list[Array]]:
     """Warm up by `job.warm_up`, then `job.runs` timed runs, all kept, in order; and the outputs of the last.
 
-    Python's garbage collector is off meanwhile: a collection takes 5 to 30 ms here once torch is imported.
+    Python's garbage collector is off meanwhile: a full collection takes 75 to 115 ms once torch is imported (two busy
+    cores).
     """
     stage("warm-up")
     detector = WarmUpDetector(job.warm_up)

@@ -1,4 +1,4 @@
-"""Writes plans back into the graph: the only place where float64 becomes the graph's own precision."""
+"""Writes plans back into the graph, with constants in float64; `round_constants` then casts each of them once."""
 
 from __future__ import annotations
 
@@ -46,6 +46,17 @@ def emit(module: GraphModule, plan: Plan, written: Mapping[Node, Node]) -> Node:
     return total
 
 
+def round_constants(module: GraphModule) -> None:
+    """Cast every constant that `emit` wrote to its graph's precision: the only place where float64 ends."""
+    for node in module.graph.find_nodes(op="get_attr"):
+        dtype = node.meta.pop("rounds_to", None)
+        if dtype is None:
+            continue
+        value = module.get_buffer(str(node.target)).to(dtype)
+        module.register_buffer(str(node.target), value)
+        node.meta["val"] = value.to("meta")
+
+
 class _Writer:
     def __init__(self, module: GraphModule, plan: Plan) -> None:
         self.module, self.plan = module, plan
@@ -86,7 +97,9 @@ class _Writer:
         return value.view(shape)
 
     def constant(self, role: str, value: torch.Tensor) -> Node:
-        return graphs.new_constant(self.module, f"{self.plan.node.name}_{role}", value.to(self.value.dtype))
+        node = graphs.new_constant(self.module, f"{self.plan.node.name}_{role}", value)
+        node.meta["rounds_to"] = self.value.dtype
+        return node
 
     def call(self, target: Any, args: tuple[Any, ...]) -> Node:
         node = self.module.graph.call_function(target, args)

@@ -14,10 +14,10 @@ from torch.fx import Graph, GraphModule, Node
 from ghostdeploy import graph as graphs
 from ghostdeploy.fusion.account import Ledger, count
 from ghostdeploy.fusion.constants import Constants
-from ghostdeploy.fusion.emit import emit, overflow
+from ghostdeploy.fusion.emit import emit, overflow, round_constants
 from ghostdeploy.fusion.hoist import hoist
 from ghostdeploy.fusion.plan import plan_all
-from ghostdeploy.fusion.proof import NOT_MEASURED, prove
+from ghostdeploy.fusion.proof import NOT_MEASURED, prove, prove_algebra
 from ghostdeploy.fusion.read import Reader
 from ghostdeploy.fusion.report import FusionReport
 from ghostdeploy.progress import SILENT, Progress
@@ -49,14 +49,15 @@ def fuse(module: nn.Module | GraphModule, example: torch.Tensor, *, verify: bool
         FusionInexact: the proof failed; the text names the first node at which the graphs depart.
     """
     start = time.perf_counter()
-    progress.stage("trace")
+    progress.stage("trace the graph")
     original = module if isinstance(module, GraphModule) and _is_traced(module) else trace(module, example)
-    progress.stage("fuse")
+    progress.stage("fuse branches and fold BatchNorm")
     fused, ledger = _fused(original)
-    measured = NOT_MEASURED
+    progress.stage("prove the fusion")
     if verify:
-        progress.stage("prove")
-        measured = prove(original, fused, example)
+        prove_algebra(original, fused, example)
+    round_constants(fused)
+    measured = prove(original, fused, example) if verify else NOT_MEASURED
     before, after = count(original), count(fused)
     merged, left = ledger.close(fused)
     return Fused(fused, FusionReport(before.convs, after.convs, before.norms, after.norms, merged, left,
@@ -70,7 +71,7 @@ def _is_traced(module: GraphModule) -> bool:
 
 
 def _fused(original: GraphModule) -> tuple[GraphModule, Ledger]:
-    """A fused copy of a graph, and the account of it."""
+    """A fused copy of a graph, its new constants still in float64, and the account of it."""
     module = _copy(original)
     constants = Constants(module)
     reader = Reader(module, constants)

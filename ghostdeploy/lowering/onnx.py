@@ -12,6 +12,7 @@ import onnx
 import onnxsim
 import torch
 from torch.fx import GraphModule
+from torch.onnx._internal.exporter._errors import DispatchError
 
 from ghostdeploy.errors import GhostdeployError, LoweringFailed, UnsupportedOperator, UsageError
 from ghostdeploy.lowering.artifact import Lowered, Precision, RuntimeNeed
@@ -100,12 +101,12 @@ def _simplified(model: Any) -> Any:
 
 
 def _explained(error: Exception) -> GhostdeployError:
-    """The exporter's own error, or the missing translation that caused it."""
-    cause: BaseException | None = error
-    while cause is not None:
-        text = str(cause)
-        if "No ONNX function found" in text or "No decompositions registered" in text:
-            return UnsupportedOperator("torch's ONNX exporter has no translation for an operator of the graph",
-                                       first_sentence(cause), "replace the operator in the model")
-        cause = cause.__cause__
-    return LoweringFailed("torch's ONNX exporter failed", first_sentence(error), REPORT)
+    """The exporter's own words. It raises three errors, each caused by the next: the advice that it prints, the node
+    (with its operator), and what was wrong there."""
+    chain: list[BaseException] = [error]
+    while chain[-1].__cause__ is not None:
+        chain.append(chain[-1].__cause__)
+    if isinstance(chain[-1], DispatchError):
+        return UnsupportedOperator(f"ONNX has nothing for an operator of the graph: {first_sentence(chain[-2])}",
+                                   first_sentence(chain[-1]), "replace the operator in the model")
+    return LoweringFailed("torch's ONNX exporter failed", first_sentence(chain[-1]), REPORT)

@@ -9,6 +9,7 @@ from ghostdeploy.lowering.passes.base import Outcome, Refusal, Rewrite, run
 from ghostdeploy.lowering.passes.ceil_pool import DropCeilMode
 from ghostdeploy.lowering.passes.empty_padding import ExcludeEmptyPadding
 from ghostdeploy.lowering.passes.flat_views import SpellAsView
+from ghostdeploy.lowering.passes.float_scalars import FloatScalars
 from ghostdeploy.lowering.passes.hard_sigmoid import HardSigmoidAsClamp
 from ghostdeploy.lowering.passes.hardtanh_limits import SpellHardtanhLimits
 from ghostdeploy.lowering.passes.keepdim_mean import KeepdimMean
@@ -20,5 +21,5 @@ from ghostdeploy.lowering.passes.silu_product import SiluAsProduct
 from ghostdeploy.lowering.passes.split_slices import SplitAsSlices
 
 __all__ = ["AdaptivePoolAsPool", "AveragePoolAsDepthwise", "DropCeilMode", "DropNoops", "ExcludeEmptyPadding",
-           "HardSigmoidAsClamp", "KeepdimMean", "NearestAsGather", "NearestAsSlices", "Outcome", "Refusal", "Rewrite",
-           "SiluAsProduct", "SpellAsView", "SpellHardtanhLimits", "SplitAsSlices", "run"]
+           "FloatScalars", "HardSigmoidAsClamp", "KeepdimMean", "NearestAsGather", "NearestAsSlices", "Outcome",
+           "Refusal", "Rewrite", "SiluAsProduct", "SpellAsView", "SpellHardtanhLimits", "SplitAsSlices", "run"]

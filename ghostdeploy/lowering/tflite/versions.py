@@ -1,7 +1,7 @@
 """Which version of an operator a use of it needs, and which TFLite runtime is the first to have that version.
 
 Source of both: TensorFlow's `lite/tools/versioning/op_version.cc` (use -> version) and `runtime_version.cc` (version
--> runtime), read in September 2026; Android's `org.tensorflow:tensorflow-lite` counts like TensorFlow.
+-> runtime), read in November 2026; Android's `org.tensorflow:tensorflow-lite` counts like TensorFlow.
 `ai-edge-litert` started a count of its own: its every release is later than any number below. Where the table says
 nothing, the entry is the lowest runtime that was tried, and says so.
 """

@@ -1,0 +1,99 @@
+"""`ghostdeploy bench` and `devices` as a user types them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+
+from ghostdeploy import schemas
+from ghostdeploy.benchmark import load_all
+from tests.commands import ghostdeploy
+from tests.small_artifacts import small
+
+QUICK = ("--device", "local", "--runs", "20", "--rounds", "1")
+
+
+def test_a_bundle_is_measured_shown_and_saved(tiny_bundle: Path, tmp_path: Path) -> None:
+    ended = ghostdeploy("bench", tiny_bundle, *QUICK, "--cpus", "1", "-o", tmp_path / "result.json")
+    assert ended.code == 0, ended.stderr
+    results = load_all(tmp_path / "result.json")
+    assert sorted(result.model.format for result in results) == ["pte", "tflite"]
+    for result in results:
+        assert result.model.file in ended.stdout
+        assert result.protocol.golden and result.parity is not None and result.parity.passed
+        assert [len(measured.samples_ns) for measured in result.rounds] == [20]
+        assert all(measured.cpus == (0,) for measured in result.rounds)
+        Draft202012Validator(schemas.result()).validate(result.document())
+    assert "Traceback" not in ended.stderr
+
+
+def test_json_is_the_whole_document() -> None:
+    ended = ghostdeploy("bench", small("tflite").path, *QUICK, "--threads", "1,2", "--json")
+    assert ended.code == 0
+    documents = ended.json["results"]
+    assert [document["protocol"]["threads"] for document in documents] == [1, 2]
+    assert [{r["threads"] for r in document["rounds"]} for document in documents] == [{1}, {2}]
+    for document in documents:
+        Draft202012Validator(schemas.result()).validate(document)
+        assert document["parity"] is None and document["protocol"]["golden"] is False
+
+
+def tampered(bundle: Path, target: Path) -> Path:
+    """A bundle whose golden output is not what its artifact says; every hash still fits."""
+    shutil.copytree(bundle, target)
+    manifest = json.loads((target / "manifest.json").read_text())
+    manifest["artifacts"] = [entry for entry in manifest["artifacts"] if entry["format"] == "tflite"]
+    (target / "manifest.json").write_text(json.dumps(manifest))
+    golden = target / manifest["golden"]["output"]
+    output = np.load(golden)
+    output[0, 0] += 0.01 * np.abs(output).max()
+    np.save(golden, output)
+    return target
+
+
+def test_a_wrong_output_is_exit_5(tiny_bundle: Path, tmp_path: Path) -> None:
+    bundle = tampered(tiny_bundle, tmp_path / "tampered")
+    ended = ghostdeploy("bench", bundle, *QUICK)
+    assert ended.code == 5 and "[measurement-invalid]" in ended.stderr and "Traceback" not in ended.stderr
+    assert "invalid" in ended.stdout
+    as_json = ghostdeploy("bench", bundle, *QUICK, "--json")
+    assert as_json.code == 5
+    assert as_json.json["summary"]["valid"] is False
+
+
+@pytest.mark.parametrize(("arguments", "code", "exit_code"), [
+    (("nothing", "--device", "local"), "file-missing", 3),
+    ((".", "--device", "local"), "bundle-invalid", 3),
+    (("{small}",), "device-not-found", 4),
+    (("{small}", "--device", "R58M123ABC"), "device-not-found", 4),
+    (("{small}", "--device", "local", "--cpus", "80000000"), "affinity-refused", 4),
+    (("{small}", "--device", "local", "--cpus", "fastest"), "usage", 2),
+    (("{small}", "--device", "local", "--threads", "two"), "usage", 2),
+    (("{small}", "--device", "local", "--runs", "0"), "usage", 2),
+    (("{small}", "--device", "local", "-o", "no/such/directory.json"), "write-failed", 3),
+])
+def test_errors(tmp_path: Path, arguments: tuple[str, ...], code: str, exit_code: int) -> None:
+    filled = [argument.replace("{small}", str(small("tflite").path)) for argument in arguments]
+    ended = ghostdeploy("bench", *filled, cwd=tmp_path)
+    ended.assert_clean_error(code, exit_code)
+    if code == "device-not-found":
+        assert "--device local" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_broken_artifact(tmp_path: Path) -> None:
+    broken = tmp_path / "model.tflite"
+    broken.write_bytes(small("tflite").path.read_bytes()[:2000])
+    ghostdeploy("bench", broken, "--device", "local").assert_clean_error("artifact-rejected", 3)
+
+
+def test_devices_lists_this_machine() -> None:
+    ended = ghostdeploy("devices", "--json")
+    (device,) = ended.json["devices"]
+    assert ended.code == 0 and device["serial"] == device["kind"] == "local" and device["cores"]
+    assert "local" in ghostdeploy("devices").stdout
