@@ -245,7 +245,7 @@ def test_sparse_tensors_are_refused(tmp_path: Path) -> None:
     says(save(tmp_path / "a.pth", state), CheckpointUnsafe, "sparse")
 
 
-# ---- the command line -------------------------------------------------------------------------------------------------
+# ---- the command line --------------------------------------------------------------------------------------------
 
 
 def test_at_the_command_line_there_is_one_message_and_no_traceback(tmp_path: Path) -> None:
