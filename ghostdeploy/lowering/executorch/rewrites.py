@@ -6,6 +6,7 @@ from torch.fx import Node
 
 from ghostdeploy.lowering.passes import (
     AdaptivePoolAsPool,
+    AttentionAsProducts,
     AveragePoolAsDepthwise,
     DropCeilMode,
     DropNoops,
@@ -13,6 +14,7 @@ from ghostdeploy.lowering.passes import (
     FloatScalars,
     HardSigmoidAsClamp,
     KeepdimMean,
+    LoosenViews,
     NearestAsSlices,
     Rewrite,
     SiluAsProduct,
@@ -35,6 +37,8 @@ def rewrites(plugin: bool) -> tuple[Rewrite, ...]:
     """
     return (
         DropNoops(),
+        LoosenViews(),
+        AttentionAsProducts(),
         SpellAsView(),
         KeepdimMean(),
         AdaptivePoolAsPool(),

@@ -61,7 +61,7 @@ class Rewrite:
         return None
 
     def apply(self, module: GraphModule, node: Node) -> None:
-        """Rewrite one node in place: build with `emit` before it, then `replace` it. Nothing is erased here."""
+        """Rewrite one node in place: build with `emit`, then `replace` it; `run` erases what nothing reads."""
         raise NotImplementedError
 
     def violation(self, module: GraphModule, node: Node) -> str | None:
@@ -151,6 +151,8 @@ def _sweep(rewrite: Rewrite, module: GraphModule) -> tuple[int, tuple[Refusal, .
             continue
         with module.graph.inserting_before(node):
             rewrite.apply(module, node)
+        if not node.users:
+            module.graph.erase_node(node)  # by hand: torch keeps unread nodes that could be random, as attention is
         changed += 1
     return changed, tuple(refused)
 
