@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from ghostdeploy.lowering.artifact import Lowered
 from ghostdeploy.model import Model
 from ghostdeploy.parity import Parity
 from ghostdeploy.reference import Reference
+from ghostdeploy.tensors import FloatArray
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,22 @@ def _write_golden(staging: Path, truth: Reference, labels: Labels | None) -> man
         truth.image(index).save(staging / name)
     files = manifest.GoldenFiles(photos[0], "golden/input.npy", "golden/output.npy", "golden/top5.json", photos,
                                  "golden/photo_outputs.npy")
-    np.save(staging / files.input, truth.inputs[:1])
-    np.save(staging / files.output, truth.outputs[:1])
-    np.save(staging / files.photo_outputs, truth.outputs)
+    for name, array in ((files.input, truth.inputs[:1]), (files.output, truth.outputs[:1]),
+                        (files.photo_outputs, truth.outputs)):
+        (staging / name).write_bytes(_npy(array))
     top5 = {name: top_classes(row, labels) for name, row in zip(photos, truth.outputs, strict=True)}
     (staging / files.top5).write_text(json.dumps(top5, indent=2) + "\n", encoding="utf-8")
     return files
 
 
-def top_classes(row: np.ndarray[tuple[int, ...], np.dtype[np.float32]], labels: Labels | None,
+def _npy(array: FloatArray) -> bytes:
+    """The bytes of a .npy file. (numpy's own writing to a full disk raises an OSError without an error number.)"""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def top_classes(row: FloatArray, labels: Labels | None,
                 count: int = 5) -> list[dict[str, str | int | float]]:
     """The `count` highest outputs: index, score, and label where there is one."""
     order = np.argsort(-row, kind="stable")[:count]
