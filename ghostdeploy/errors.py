@@ -244,6 +244,6 @@ class AffinityRefused(DeviceError):
 
 
 class MeasurementInvalid(CheckFailed):
-    """Raised when a benchmark's output differs from the golden output."""
+    """Raised when a measurement may not be quoted: too noisy, or of an artifact whose output is wrong."""
 
     code = "measurement-invalid"

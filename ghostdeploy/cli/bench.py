@@ -31,7 +31,7 @@ def bench(
         "-o", "--output", metavar="FILE", help="Write the result with every sample there.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Measure latency: fresh processes, warm-up until converged, every run kept; exit 5 if an output is wrong.
+    """Measure latency: fresh processes, warm-up until converged, every run kept; exit 5 if a result is invalid.
 
     Example: [bold]ghostdeploy bench dist/ghostnet --device local --threads 1,2 -o result.json[/]
     """
@@ -49,11 +49,11 @@ def bench(
             progress.stage(f"write {output}")
             save_all(results, output)
     emit(document(results), lambda console: render_results(console, results), as_json=as_json)
-    wrong = _wrong(results)
-    if wrong is not None and as_json:    # the document says it already, and there is only one document
-        raise typer.Exit(wrong.exit_code)
-    if wrong is not None:
-        raise wrong
+    invalid = _invalid(results)
+    if invalid is not None and as_json:    # the document says it already, and there is only one document
+        raise typer.Exit(invalid.exit_code)
+    if invalid is not None:
+        raise invalid
 
 
 def _counts(text: str) -> tuple[int, ...]:
@@ -70,12 +70,12 @@ def _check_output(output: Path) -> None:
         raise WriteFailed(f"cannot write {output}", why, "choose another file with -o")
 
 
-def _wrong(results: list[Result]) -> MeasurementInvalid | None:
-    """The error for results whose artifact computes something else than its checkpoint."""
-    for result in results:
-        for reason in result.summary.reasons:
-            if reason.code in ("output-mismatch", "output-unstable"):
-                return MeasurementInvalid(f"{result.model.file}: {reason.text}",
-                                          "the latency of an artifact that computes something else is worth nothing",
-                                          "run `ghostdeploy verify` on the bundle")
-    return None
+def _invalid(results: list[Result]) -> MeasurementInvalid | None:
+    """The error for results that must not be quoted; a wrong output comes before a noisy machine."""
+    invalid = [(result.model.file, reason) for result in results for reason in result.summary.reasons
+               if reason.invalidates]
+    if not invalid:
+        return None
+    file, reason = min(invalid, key=lambda found: found[1].code not in ("output-mismatch", "output-unstable"))
+    return MeasurementInvalid(f"{file}: {reason.text}", "the result was kept, and says that it is invalid",
+                              "mend what it names and measure again")
