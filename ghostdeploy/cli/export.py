@@ -57,6 +57,9 @@ def export(
         if output is not None:
             check_target(output, force=force)
         subject = load(checkpoint, model=model, weights=copy, random_weights=random_weights, input_size=input_size)
+        if model is None and subject.card is not None and subject.card.lookalikes:
+            progress.note(f"taken for {subject.card.title}; {', '.join(subject.card.lookalikes)} has the same tensors "
+                          "and computes something else: no file can tell them apart")
         directory = output or Path("dist") / subject.name
         bundle = run(subject, directory, formats=plan.formats, precisions=plan.precisions, labels=labels,
                      embed_preprocessing=embed_preprocessing, require_delegation=require_delegation, force=force,
