@@ -212,8 +212,7 @@ def test_half_precision_refuses_what_does_not_fit() -> None:
 
 # Sizes at which the stages get odd: GhostNetV3's gates go 7 -> 3 -> 7 at 112 as they do at 224. The whole zoo is the
 # business of `make test-zoo`.
-FAMILIES = {"ghostnetv3_050": (112, {}), "mobilenetv3_small_050": (64, {}),
-            "deit_tiny_patch16_224": (64, {"depth": 2, "img_size": 64})}
+FAMILIES = {"ghostnetv3_050": (112, {}), "deit_tiny_patch16_224": (64, {"depth": 2, "img_size": 64})}
 
 
 @pytest.mark.parametrize("name", [*FAMILIES, "shufflenet_v2_x0_5"])
@@ -229,6 +228,6 @@ def test_one_model_of_a_family(name: str) -> None:
     lowered = lower_pte(fuse(module, example).module, example)
     assert relative_error(module, lowered, example) < 1e-5
     if name.startswith("deit"):
-        assert "aten.expand_copy.default" not in lowered.delegation.outside
+        assert lowered.delegation.outside == {"aten.native_layer_norm.default": 5}
     else:
         assert (lowered.delegation.delegates, lowered.delegation.outside) == (1, {})

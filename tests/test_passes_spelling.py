@@ -12,6 +12,7 @@ from ghostdeploy.lowering.passes import (
     DropNoops,
     FloatScalars,
     HardSigmoidAsClamp,
+    SelectAsSlice,
     SiluAsProduct,
     SpellAsView,
     SpellHardtanhLimits,
@@ -130,3 +131,10 @@ def test_attention_is_two_products(options) -> None:
 def test_masked_attention_is_refused(options, why: str) -> None:
     _, (outcome,) = rewritten(Function(lambda x: _attention(x, **options)), EXAMPLE, AttentionAsProducts())
     assert why in outcome.refused[0].why
+
+
+@pytest.mark.parametrize("function", [lambda x: x[:, 0], lambda x: x.select(-1, -2) + x[..., 1], lambda x: x[1, 2]])
+def test_a_select_is_a_slice(function) -> None:
+    graph, _ = rewritten(Function(function), EXAMPLE, SelectAsSlice())
+    assert not operators(graph)["select.int"]
+    assert operators(graph)["slice.Tensor"] == operators(graph)["reshape.default"] >= 1

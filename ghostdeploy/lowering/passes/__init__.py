@@ -19,10 +19,11 @@ from ghostdeploy.lowering.passes.nearest_gather import NearestAsGather
 from ghostdeploy.lowering.passes.nearest_slices import NearestAsSlices
 from ghostdeploy.lowering.passes.noops import DropNoops
 from ghostdeploy.lowering.passes.padded_average import AveragePoolAsDepthwise
+from ghostdeploy.lowering.passes.select_slice import SelectAsSlice
 from ghostdeploy.lowering.passes.silu_product import SiluAsProduct
 from ghostdeploy.lowering.passes.split_slices import SplitAsSlices
 
 __all__ = ["AdaptivePoolAsPool", "AttentionAsProducts", "AveragePoolAsDepthwise", "DropCeilMode", "DropNoops",
            "ExcludeEmptyPadding", "FloatScalars", "HardSigmoidAsClamp", "KeepdimMean", "LoosenViews", "NearestAsGather",
-           "NearestAsSlices", "Outcome", "Refusal", "Rewrite", "SiluAsProduct", "SpellAsView", "SpellHardtanhLimits",
-           "SplitAsSlices", "run"]
+           "NearestAsSlices", "Outcome", "Refusal", "Rewrite", "SelectAsSlice", "SiluAsProduct", "SpellAsView",
+           "SpellHardtanhLimits", "SplitAsSlices", "run"]
