@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 from torch.func import functional_call
+from torch.fx import GraphModule, Interpreter
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -27,12 +29,34 @@ def cost(module: nn.Module, example: torch.Tensor) -> Cost:
     values = {name: value.detach().to("meta") for name, value in [*module.named_parameters(), *module.named_buffers()]}
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), torch.device("meta"), counter:
-        functional_call(module, values, (example.to("meta"),))
+        if isinstance(module, GraphModule):
+            _Shapes(module, values).run(example.to("meta"))
+        else:
+            functional_call(module, values, (example.to("meta"),))
     return Cost(_params(module), counter.get_total_flops() // 2)
+
+
+class _Shapes(Interpreter):
+    """Interprets a graph on the meta device.
+
+    Attention leaves other strides there than on the CPU where the graph was traced, so a recorded view may not be one.
+    """
+
+    def __init__(self, module: GraphModule, values: dict[str, torch.Tensor]) -> None:
+        super().__init__(module)
+        self._values = values
+
+    def get_attr(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """A constant's shape; called by torch."""
+        return self._values[str(target)]
+
+    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """An operator; called by torch."""
+        return super().call_function(torch.reshape if target is torch.ops.aten.view.default else target, args, kwargs)
 
 
 def _params(module: nn.Module) -> int:
     tensors: list[torch.Tensor] = list(module.parameters())
-    if isinstance(module, torch.fx.GraphModule):
+    if isinstance(module, GraphModule):
         tensors += [buffer for buffer in module.buffers() if buffer.is_floating_point()]
     return sum(tensor.numel() for tensor in tensors)
