@@ -56,10 +56,10 @@ class StageDisplay:
         """See `Progress.stage`."""
         self.finish()
         self.current, self.started = name, time.monotonic()
-        if self.console.is_terminal:
+        if self.console.is_interactive:
             self.status = self.console.status(name)
             self.status.start()
-        else:    # in a log, a stage that never ends must be named too
+        elif not self.console.is_terminal:    # in a log, a stage that never ends must be named too
             self.console.print(f"  … {name}", highlight=False)
 
     def note(self, text: str) -> None:
