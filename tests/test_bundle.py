@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from ghostdeploy import schemas
 from ghostdeploy.bundle import check_target, open_bundle, staged
 from ghostdeploy.errors import BundleExists, BundleInvalid, FileMissing, WriteFailed
+from tests.disks import small_disk
 
 
 def fill(directory: Path, text: str = "new") -> None:
@@ -78,21 +79,11 @@ def test_an_empty_directory_is_fine(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path) -> None:
-    """A real file system of one megabyte; mounting it needs root, which CI has."""
-    small = tmp_path / "small"
-    small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], capture_output=True)
-    if mounted.returncode:
-        assert not os.environ.get("CI"), "CI must be able to mount a tmpfs"
-        pytest.skip("mounting a small file system needs root")
-    try:
-        with (pytest.raises(WriteFailed, match="could not write") as caught,
-              staged(small / "out", force=False) as staging):
+    with small_disk(tmp_path, "1m") as disk:
+        with pytest.raises(WriteFailed, match="could not write") as caught, staged(disk / "out", force=False) as staging:
             (staging / "model.pte").write_bytes(bytes(2 << 20))
         assert "No space left" in caught.value.why
-        assert os.listdir(small) == []
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
+        assert os.listdir(disk) == []
 
 
 def test_schemas_are_valid_schemas() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import torch
 from torch import nn
 
 from tests.commands import Ended, ghostdeploy
+from tests.disks import small_disk
 
 TINY = ("--model", "tests.tiny:factory", "--input-size", "32")
 
@@ -78,18 +78,10 @@ def test_output_directory_exists(tmp_path: Path, tiny_checkpoint: Path) -> None:
 
 
 def test_disk_full_while_writing(tmp_path: Path, tiny_checkpoint: Path) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], capture_output=True)
-    if mounted.returncode:
-        assert not os.environ.get("CI"), "CI must be able to mount a tmpfs"
-        pytest.skip("mounting a small file system needs root")
-    try:
-        ended = ghostdeploy("export", *TINY, "--checkpoint", tiny_checkpoint, "-o", small / "out")
+    with small_disk(tmp_path, "64k") as disk:
+        ended = ghostdeploy("export", *TINY, "--checkpoint", tiny_checkpoint, "-o", disk / "out")
         ended.assert_clean_error("write-failed", 3)
-        assert os.listdir(small) == []
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
+        assert os.listdir(disk) == []
 
 
 class BesselHead(nn.Module):
