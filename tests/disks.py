@@ -16,7 +16,8 @@ def small_disk(where: Path, size: str) -> Iterator[Path]:
     """A tmpfs of `size` (as mount(8) takes it), mounted for the length of the block; needs root, which CI has."""
     disk = where / "small"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], capture_output=True).returncode:
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
         assert not os.environ.get("CI"), "CI must be able to mount a tmpfs"
         pytest.skip("mounting a small file system needs root")
     try:

@@ -80,7 +80,8 @@ def test_an_empty_directory_is_fine(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path) -> None:
     with small_disk(tmp_path, "1m") as disk:
-        with pytest.raises(WriteFailed, match="could not write") as caught, staged(disk / "out", force=False) as staging:
+        with (pytest.raises(WriteFailed, match="could not write") as caught,
+              staged(disk / "out", force=False) as staging):
             (staging / "model.pte").write_bytes(bytes(2 << 20))
         assert "No space left" in caught.value.why
         assert os.listdir(disk) == []

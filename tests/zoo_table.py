@@ -1,9 +1,10 @@
-"""The table that `make test-zoo` writes."""
+"""The table that `make test-zoo` writes: a row a file while it runs, so that an interrupted run goes on from there."""
 
 from __future__ import annotations
 
+import json
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,25 @@ class Row:
     """One card in one format, as table cells."""
 
     card: str
+    format: str
     cells: tuple[str, ...]
+
+    @property
+    def file(self) -> str:
+        """Where the row is kept."""
+        return f"{self.card}.{self.format}.json"
+
+    def keep(self, folder: Path) -> None:
+        """Write the row."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / self.file).write_text(json.dumps(asdict(self)), encoding="utf-8")
 
     @classmethod
     def made(cls, card: Card, format_: str, entry: dict[str, Any], manifest: dict[str, Any], seconds: float) -> Row:
         """An export that went through."""
         fusion, delegation = manifest["fusion"], entry["delegation"]
         outside = ", ".join(f"{n} {op}" for op, n in sorted(delegation["outside"].items())) or "nothing"
-        return cls(card.name, (
+        return cls(card.name, format_, (
             card.name, f".{format_}", f"{fusion['convs_before']}/{fusion['norms_before']}",
             f"{fusion['convs_after']}/{fusion['norms_after']}", f"{fusion['rel_error']:.1e} ({fusion['noise']:.1e})",
             f"{entry['parity']['max_rel_error']:.1e}", str(delegation["delegates"]), outside,
@@ -37,7 +49,12 @@ class Row:
     @classmethod
     def refused(cls, card: Card, format_: str, refusal: UnsupportedOperator) -> Row:
         """A graph that the format cannot express."""
-        return cls(card.name, (card.name, f".{format_}", "", "", "", f"refused: {refusal.what}", "", "", "", ""))
+        return cls(card.name, format_, (card.name, f".{format_}", "", "", "", f"refused: {refusal.what}", "", "", "", ""))
+
+
+def kept(folder: Path) -> list[Row]:
+    """Every row that was kept, by file name."""
+    return [Row(**json.loads(file.read_text(encoding="utf-8"))) for file in sorted(folder.glob("*.json"))]
 
 
 def write(path: Path, rows: list[Row]) -> None:
