@@ -184,8 +184,8 @@ def test_python_verbs(tiny_bundle: Path) -> None:
     assert fused.report.norms_after == 0
 
 
-STAGES = ("run the checkpoint", "trace the graph", "prove the fusion", "lower to .pte", "verify .pte", "lower to .tflite",
-          "verify .tflite")
+STAGES = ("run the checkpoint", "trace the graph", "prove the fusion", "lower to .pte", "verify .pte",
+          "lower to .tflite", "verify .tflite")
 
 
 @pytest.mark.parametrize("stage", STAGES)

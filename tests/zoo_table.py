@@ -10,46 +10,41 @@ from pathlib import Path
 from typing import Any
 
 from ghostdeploy.bundle.manifest import tools
-from ghostdeploy.errors import UnsupportedOperator
 from ghostdeploy.zoo import Card
 
-HEAD = ("| model | format | convs/BN before | after | fusion error (float32's own) | artifact max rel error | "
-        "delegates | outside XNNPACK | MB | export s |\n|---|---|---|---|---|---|---|---|---|---|\n")
+HEAD = ("| model | convs/BN before | after | fusion error (float32's own) | `.pte` max rel error | delegates | outside "
+        "XNNPACK | MB | `.tflite` max rel error | delegates | outside XNNPACK | MB | export s |\n"
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One card in one format, as table cells."""
+    """One card, as table cells."""
 
     card: str
-    format: str
     cells: tuple[str, ...]
 
-    @property
-    def file(self) -> str:
-        """Where the row is kept."""
-        return f"{self.card}.{self.format}.json"
+    @classmethod
+    def of(cls, card: Card, manifest: dict[str, Any], seconds: float) -> Row:
+        """The row of a bundle that holds a .pte and a .tflite."""
+        fusion = manifest["fusion"]
+        artifacts = {artifact["format"]: artifact for artifact in manifest["artifacts"]}
+        return cls(card.name, (
+            card.name, f"{fusion['convs_before']}/{fusion['norms_before']}",
+            f"{fusion['convs_after']}/{fusion['norms_after']}", f"{fusion['rel_error']:.1e} ({fusion['noise']:.1e})",
+            *_artifact(artifacts["pte"]), *_artifact(artifacts["tflite"]), f"{seconds:.0f}"))
 
     def keep(self, folder: Path) -> None:
         """Write the row."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / self.file).write_text(json.dumps(asdict(self)), encoding="utf-8")
+        (folder / f"{self.card}.json").write_text(json.dumps(asdict(self)), encoding="utf-8")
 
-    @classmethod
-    def made(cls, card: Card, format_: str, entry: dict[str, Any], manifest: dict[str, Any], seconds: float) -> Row:
-        """An export that went through."""
-        fusion, delegation = manifest["fusion"], entry["delegation"]
-        outside = ", ".join(f"{n} {op}" for op, n in sorted(delegation["outside"].items())) or "nothing"
-        return cls(card.name, format_, (
-            card.name, f".{format_}", f"{fusion['convs_before']}/{fusion['norms_before']}",
-            f"{fusion['convs_after']}/{fusion['norms_after']}", f"{fusion['rel_error']:.1e} ({fusion['noise']:.1e})",
-            f"{entry['parity']['max_rel_error']:.1e}", str(delegation["delegates"]), outside,
-            f"{entry['size'] / 1e6:.1f}", f"{seconds:.0f}"))
 
-    @classmethod
-    def refused(cls, card: Card, format_: str, refusal: UnsupportedOperator) -> Row:
-        """A graph that the format cannot express."""
-        return cls(card.name, format_, (card.name, f".{format_}", "", "", "", f"refused: {refusal.what}", "", "", "", ""))
+def _artifact(entry: dict[str, Any]) -> tuple[str, ...]:
+    delegation = entry["delegation"]
+    outside = ", ".join(f"{n} {op}" for op, n in sorted(delegation["outside"].items())) or "nothing"
+    return (f"{entry['parity']['max_rel_error']:.1e}", str(delegation["delegates"]), outside,
+            f"{entry['size'] / 1e6:.1f}")
 
 
 def kept(folder: Path) -> list[Row]:
@@ -64,8 +59,8 @@ def write(path: Path, rows: list[Row]) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text(
         f"# The zoo through export and parity\n\n"
-        f"Made by `make test-zoo` on {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, Linux {platform.release()}; "
-        f"{versions}.\n\nWeights are random with randomised BatchNorm statistics: errors are real, answers mean "
+        f"Made by `make test-zoo`, finished {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}; {versions}.\n\n"
+        f"Weights are random with randomised BatchNorm statistics: errors are real, answers mean "
         f"nothing. Errors are the largest difference over the largest output, against the float32 checkpoint before "
         f"fusion (fusion error: against float64), on real photos. Times are wall clock of one export with its fusion "
         f"proof and parity runs, on two shared cores, and are no benchmark.\n\n{HEAD}{lines}", encoding="utf-8")
