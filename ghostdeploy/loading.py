@@ -18,6 +18,7 @@ from ghostdeploy.cost import cost
 from ghostdeploy.errors import CheckpointMismatch, InputSizeRejected, UsageError, WeightsMissing
 from ghostdeploy.model import Model, Weights
 from ghostdeploy.preprocessing import Preprocessing
+from ghostdeploy.untrained import randomise_norms
 from ghostdeploy.zoo import Card, FormName
 
 SEED = 0
@@ -118,22 +119,6 @@ def _fill(module: nn.Module, state: Mapping[str, Tensor]) -> None:
 def _origin(opened: Opened, form: FormName) -> Weights:
     stored = opened.stored
     return Weights("checkpoint", stored.path.name, stored.sha256, opened.ema, form)
-
-
-def randomise_norms(module: nn.Module) -> nn.Module:
-    """Give every BatchNorm random statistics, in place: a fresh one is the identity, and a fused graph that dropped it
-    would pass every check. The ranges keep activations of deep networks as large as trained ones have them.
-    """
-    with torch.no_grad():
-        for norm in module.modules():
-            if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d) and norm.running_var is not None:
-                assert norm.running_mean is not None
-                norm.running_mean.normal_(0, 0.1)
-                norm.running_var.uniform_(0.5, 1.5)
-                if norm.affine:
-                    norm.weight.uniform_(0.5, 1.5)
-                    norm.bias.normal_(0, 0.1)
-    return module
 
 
 def _at_size(model: Model, size: int | None) -> Model:

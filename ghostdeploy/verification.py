@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -119,5 +119,6 @@ def _asked(bundle: Bundle, images: Path, checkpoint: str | Path | None, weights:
     if loaded.weights.sha256 != bundle.manifest["weights"]["sha256"]:
         raise CheckpointMismatch(f"{checkpoint} is not the checkpoint of this bundle",
                                  "its sha256 differs from the manifest's", "give the file that was exported")
-    truth = reference(loaded, from_directory(images), embedded=bundle.softmax_inside)
+    as_exported = replace(loaded, preprocessing=bundle.preprocessing)    # its input size may not be the card's own
+    truth = reference(as_exported, from_directory(images), embedded=bundle.softmax_inside)
     return Truth(f"images of {images}", truth.names, _as_taken(bundle, truth.pixels), truth.outputs)

@@ -97,11 +97,13 @@ def test_embedded_preprocessing_is_exact_at_the_borders(tmp_path: Path) -> None:
 
 
 def test_half_precision_weights(tmp_path: Path, tiny_bundle: Path) -> None:
+    """Callers keep float32 at the border. Only the .tflite is smaller: ExecuTorch widens convolution weights again."""
     bundle = export(factory(), tmp_path / "out", input_size=64, precisions=("fp16",))
     for artifact in bundle.artifacts:
-        whole = tiny_bundle / f"model.fp32.{artifact.format}"
-        assert artifact.precision == "fp16" and artifact.size < whole.stat().st_size
+        assert artifact.precision == "fp16"
         assert artifact.inputs[0].dtype == artifact.outputs[0].dtype == "float32"
+    half = next(artifact for artifact in bundle.artifacts if artifact.format == "tflite")
+    assert half.size < (tiny_bundle / "model.fp32.tflite").stat().st_size
 
 
 class WithErf(nn.Module):

@@ -11,8 +11,8 @@ from ghostdeploy.errors import FusionInexact
 from ghostdeploy.fusion import fuse
 from ghostdeploy.fusion.proof import prove, prove_algebra
 from ghostdeploy.trace import trace
+from ghostdeploy.untrained import randomise_norms
 from tests import fusion_blocks as blocks
-from tests.randomise import randomise_norms
 
 C, BLOCKS = 8, 6
 

@@ -18,8 +18,8 @@ from ghostdeploy.architecture import build
 from ghostdeploy.exporter import export
 from ghostdeploy.lowering.artifact import Format
 from ghostdeploy.model import Model, Weights
+from ghostdeploy.untrained import randomise_norms
 from tests.commands import ROOT
-from tests.randomise import randomise_norms
 from tests.zoo_table import Row, kept, write
 
 pytestmark = pytest.mark.zoo

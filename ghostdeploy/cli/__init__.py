@@ -57,7 +57,7 @@ class InternalError(GhostdeployError):
     code = "internal"
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
@@ -75,8 +75,10 @@ def _run() -> int:
 
 def main() -> None:
     """Entry point of the console script."""
-    # SIGTERM unwinds like Ctrl-C: temporary directories and child processes are cleaned up either way.
-    signal.signal(signal.SIGTERM, _terminate)
+    # SIGTERM unwinds like Ctrl-C: temporary directories and child processes are cleaned up either way. SIGINT by name
+    # too: a shell starts background jobs with it ignored, and then nothing could stop us gently.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     debug = os.environ.get("GHOSTDEPLOY_DEBUG") == "1"
     if not debug:
         quieten()
