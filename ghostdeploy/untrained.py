@@ -12,10 +12,10 @@ SPREAD = 0.2
 SHIFT = 0.05
 
 
-def randomise_norms(module: nn.Module, seed: int = 0) -> nn.Module:
+def randomise_norms(module: nn.Module, seed: int = 0, *, spread: float = SPREAD, shift: float = SHIFT) -> nn.Module:
     """Give every BatchNorm in `module` random running statistics and, where it has them, gamma and beta.
 
-    In place; returns `module`. Variance and gamma lie in 1 ± `SPREAD`, mean and beta have standard deviation `SHIFT`.
+    In place; returns `module`. Variance and gamma lie in 1 ± `spread`, mean and beta have standard deviation `shift`.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -23,9 +23,9 @@ def randomise_norms(module: nn.Module, seed: int = 0) -> nn.Module:
             if not isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
                 continue
             if norm.running_mean is not None and norm.running_var is not None:
-                norm.running_mean.normal_(0, SHIFT, generator=generator)
-                norm.running_var.uniform_(1 - SPREAD, 1 + SPREAD, generator=generator)
+                norm.running_mean.normal_(0, shift, generator=generator)
+                norm.running_var.uniform_(1 - spread, 1 + spread, generator=generator)
             if norm.affine:
-                norm.weight.uniform_(1 - SPREAD, 1 + SPREAD, generator=generator)
-                norm.bias.normal_(0, SHIFT, generator=generator)
+                norm.weight.uniform_(1 - spread, 1 + spread, generator=generator)
+                norm.bias.normal_(0, shift, generator=generator)
     return module

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ghostdeploy import zoo
 from ghostdeploy.architecture import build
 from ghostdeploy.checkpoint.structure import is_counter
-from ghostdeploy.untrained import randomise_norms
+from tests.randomise import randomise_norms
 from tests.tiny import factory
 
 NAME = "shufflenet_v2_x0_5"

@@ -11,7 +11,7 @@ from torch import nn
 from ghostdeploy.fusion import FusionReport, fuse
 from ghostdeploy.torchvision_mend import mend
 from ghostdeploy.trace import trace
-from ghostdeploy.untrained import randomise_norms
+from tests.randomise import randomise_norms
 
 # name: input size, convolutions and norms before, convolutions after. Small inputs: counts do not depend on them.
 QUICK = {

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from ghostdeploy.fusion import fuse
-from ghostdeploy.untrained import randomise_norms
+from tests.randomise import randomise_norms
 
 SIZE = 9
 KINDS = ["conv", "conv", "conv", "norm", "norm", "relu", "add", "add", "cat", "pool", "scale", "shift", "sub",

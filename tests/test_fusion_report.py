@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from ghostdeploy.fusion import FusionReport, fuse
-from ghostdeploy.untrained import randomise_norms
 from tests import fusion_blocks as blocks
+from tests.randomise import randomise_norms
 
 C = 8
 

@@ -15,7 +15,7 @@ from ghostdeploy.fusion import fuse
 from ghostdeploy.lowering.artifact import Lowered, TensorSpec
 from ghostdeploy.lowering.executorch import lower_pte
 from ghostdeploy.trace import trace
-from ghostdeploy.untrained import randomise_norms
+from tests.randomise import randomise_norms
 from tests.rewriting import Function
 
 LIBRARY = torch.library.Library("ghostdeploy_test", "DEF")

@@ -14,7 +14,7 @@ from ghostdeploy.fusion import fuse
 from ghostdeploy.lowering.artifact import Lowered, TensorSpec
 from ghostdeploy.lowering.onnx import lower_onnx
 from ghostdeploy.trace import trace
-from ghostdeploy.untrained import randomise_norms
+from tests.randomise import randomise_norms
 from tests.rewriting import Function
 
 EXAMPLE = torch.randn(1, 3, 24, 24, generator=torch.Generator().manual_seed(0))

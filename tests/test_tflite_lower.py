@@ -16,7 +16,7 @@ from ghostdeploy.lowering.tflite import delegation, lower_tflite, versions
 from ghostdeploy.lowering.tflite.delegation import read_operators
 from ghostdeploy.lowering.tflite.writer import OPERATORS
 from ghostdeploy.trace import trace
-from ghostdeploy.untrained import randomise_norms
+from tests.randomise import randomise_norms
 from tests.tiny import Tiny
 from tests.tools.tflite_cases import CASES, Do
 from tests.tools.tflite_check import noise, run_module

@@ -11,7 +11,7 @@ import timm
 import torchvision
 from torch import nn
 
-from ghostdeploy.untrained import randomise_norms
+from tests.randomise import randomise_norms
 from tests.tools.tflite_cases import CASES, OUTSIDE_214, UNDELEGATED
 from tests.tools.tflite_check import foreign, noise, run_module
 

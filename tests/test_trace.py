@@ -8,7 +8,7 @@ from torch import nn
 
 from ghostdeploy.errors import ExportFailed, InputSizeRejected
 from ghostdeploy.trace import trace
-from ghostdeploy.untrained import randomise_norms
+from tests.randomise import randomise_norms
 
 
 class WritesView(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ghostdeploy.untrained import randomise_norms
+from tests.randomise import randomise_norms
 
 CLASSES = 7
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import copy
-import gc
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from executorch.exir import EdgeCompileConfig, ExecutorchBackendConfig, to_edge_transform_and_lower
 from torch.fx import GraphModule
 
+from ghostdeploy import collector
 from ghostdeploy.errors import GhostdeployError, LoweringFailed, UsageError
 from ghostdeploy.lowering.artifact import Lowered, Precision, RuntimeNeed
 from ghostdeploy.lowering.executorch.delegation import delegation
@@ -50,7 +48,7 @@ def lower_pte(graph: GraphModule, example: torch.Tensor, precision: Precision = 
     if precision not in ("fp32", "fp16"):
         raise UsageError(f"no {precision} lowering to .pte", "", "choose fp32 or fp16")
     require_aten(graph, "ExecuTorch")
-    with _few_collections(), torch.no_grad(), warnings.catch_warnings():
+    with collector.set_aside(), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside torch and ExecuTorch; nothing that a user could act on
         try:
             return _lowered(graph, example, precision, progress, plugin and plugin_available())
@@ -89,16 +87,3 @@ def _forget_origins(module: GraphModule) -> None:
     """Keep shapes only: every one of ExecuTorch's retraces copies the whole history of a node along."""
     for node in module.graph.nodes:
         node.meta = {"val": node.meta["val"]} if "val" in node.meta else {}
-
-
-@contextmanager
-def _few_collections() -> Iterator[None]:
-    """Take what exists out of the garbage collector's sight: ExecuTorch makes millions of small objects, and every full
-    collection would walk through torch's as well."""
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
