@@ -21,7 +21,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a photo becomes an input: the shorter side is resized to `input_size / crop`, then the centre is cropped.
+    """How a photo becomes an input: the shorter side is resized to `resize` pixels, then the centre is cropped.
 
     `mean` and `std` are per RGB channel, for pixel values scaled to 0..1.
     """
@@ -32,13 +32,18 @@ class Preprocessing:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
 
+    @property
+    def resize(self) -> int:
+        """Pixels of the shorter side after the resize: whole ones, as timm and torchvision count them."""
+        return math.floor(self.input_size / self.crop)
+
     def pixels(self, image: Image.Image) -> FloatArray:
         """The cropped image as RGB in 0..1, [1, 3, input_size, input_size]."""
         rgb, size = image.convert("RGB"), self.input_size
-        # Whole pixels as timm and torchvision count them (the longer side is cut off, the margin rounded): one column
-        # more moved EfficientNet-Lite0's probabilities on a photo by 0.01.
-        shorter, resized = min(rgb.size), math.floor(size / self.crop)
-        width, height = (int(resized * side / shorter) for side in rgb.size)
+        # The longer side is cut off and the margin rounded, as timm and torchvision do: one column more moved
+        # EfficientNet-Lite0's probabilities on a photo by 0.01.
+        shorter = min(rgb.size)
+        width, height = (int(self.resize * side / shorter) for side in rgb.size)
         rgb = rgb.resize((width, height), RESAMPLING[self.interpolation])
         left, top = round((width - size) / 2), round((height - size) / 2)
         crop = np.asarray(rgb.crop((left, top, left + size, top + size)), np.float32) / np.float32(255)
