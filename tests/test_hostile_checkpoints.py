@@ -27,6 +27,7 @@ from ghostdeploy.errors import (
     FileUnreadable,
     GhostdeployError,
 )
+from ghostdeploy.loading import load
 from tests.checkpoints import save, tiny_file
 from tests.commands import ghostdeploy as command
 from tests.tiny import factory
@@ -237,7 +238,7 @@ def test_float64_that_float32_cannot_hold(tmp_path: Path) -> None:
 def test_other_types_of_number_are_named(tmp_path: Path, tensor: torch.Tensor) -> None:
     state = {**factory().state_dict(), "head.weight": tensor}
     with pytest.raises((CheckpointContent, CheckpointUnsafe), match=r"head.weight|ComplexFloatStorage"):
-        open_checkpoint(save(tmp_path / "a.pth", state))
+        load(save(tmp_path / "a.pth", state), model=OWN)
 
 
 def test_sparse_tensors_are_refused(tmp_path: Path) -> None:
