@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ghostdeploy.cli.options import CheckpointOption, ModelOption, WeightsOption, which_weights
@@ -27,6 +28,8 @@ def verify(
 ) -> None:
     """Run every artifact of a bundle on real photos and compare it with the checkpoint; exit 5 if one differs.
 
+    The photos and the checkpoint's answers lie inside the bundle; with --checkpoint, the file itself is asked again.
+
     Example: [bold]ghostdeploy verify dist/ghostnet[/]
     """
     copy = which_weights(weights)
@@ -40,7 +43,8 @@ def verify(
 
 def render(console: Console, found: Verification) -> None:
     """One line per artifact."""
-    table = Table(title=f"{found.bundle.name} on {found.device}, {len(found.names)} photos", title_justify="left")
+    title = f"{found.bundle.name} on {found.device}, {len(found.names)} photos"
+    table = Table(title=escape(title), title_justify="left")
     for column in ("artifact", "max abs error", "max rel error", "SNR dB", "top-1 agrees", "top-5 agrees"):
         table.add_column(column, justify="left" if column == "artifact" else "right")
     for item in found.items:
