@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,6 +13,7 @@ import torch
 
 from ghostdeploy.checkpoint import archive, pickles
 from ghostdeploy.checkpoint.kind import Kind, kind
+from ghostdeploy.digest import sha256
 from ghostdeploy.errors import CheckpointFormat, FileMissing, FileUnreadable
 from ghostdeploy.wording import first_sentence
 
@@ -41,17 +41,17 @@ def read(path: Path) -> Stored:
     Raises:
         FileMissing, FileUnreadable, CheckpointFormat, CheckpointUnsafe: what is wrong with the file.
     """
-    stored_as, sha256 = kind(path), digest(path)
+    stored_as, hashed = kind(path), digest(path)
     try:
         if stored_as == "safetensors":
-            return Stored(path, _safetensors(path), stored_as, ordered=False, sha256=sha256)
+            return Stored(path, _safetensors(path), stored_as, ordered=False, sha256=hashed)
         if stored_as == "zip":
             archive.check(path)
         else:
             _check_legacy(path)
     except OSError as error:
         raise FileUnreadable(f"cannot read {path}", str(error), "check the disk and the permissions") from error
-    return Stored(path, _torch(path), stored_as, ordered=True, sha256=sha256)
+    return Stored(path, _torch(path), stored_as, ordered=True, sha256=hashed)
 
 
 def digest(path: Path) -> str:
@@ -61,8 +61,7 @@ def digest(path: Path) -> str:
         FileMissing, FileUnreadable.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256(path)
     except FileNotFoundError as error:
         raise FileMissing(f"no such checkpoint: {path}", "", "check the path") from error
     except OSError as error:
