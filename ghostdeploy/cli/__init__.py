@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 import warnings
 from types import FrameType
 from typing import NoReturn
@@ -86,7 +87,7 @@ def main() -> None:
         sys.exit(_run())
     except GhostdeployError as error:
         if debug:
-            raise
+            traceback.print_exc()
         show_error(error, as_json="--json" in sys.argv)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
@@ -96,7 +97,7 @@ def main() -> None:
         sys.exit(1)
     except Exception as error:
         if debug:
-            raise
+            traceback.print_exc()
         bug = InternalError(f"{type(error).__name__}: {error}", "this is a bug in ghostdeploy",
                             "run again with GHOSTDEPLOY_DEBUG=1 and report the traceback")
         show_error(bug, as_json="--json" in sys.argv)

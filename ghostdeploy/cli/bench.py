@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,11 +22,14 @@ def bench(
         metavar="SERIAL|local", help="`local` is this machine; by default the one attached phone.")] = None,
     runs: Annotated[int, typer.Option(metavar="N", help="Timed runs per round, all kept.")] = 100,
     rounds: Annotated[int, typer.Option(metavar="N", help="Fresh processes per artifact, interleaved.")] = 5,
-    threads: Annotated[str, typer.Option(metavar="N,N", help="Thread counts, each measured by itself.")] = "1",
+    threads: Annotated[str, typer.Option(
+        metavar="N,N|auto", help="Thread counts, each measured by itself; auto: 1, and one a CPU.")] = "1",
     cpus: Annotated[str | None, typer.Option(
         metavar="big|all|MASK", help="CPUs to pin to; a mask is hexadecimal. Default: the scheduler is free.")] = None,
     every_ms: Annotated[float, typer.Option(
         metavar="N", help="Milliseconds between the starts of runs, an app's cadence; 0 is back to back.")] = 0.0,
+    keep_apps: Annotated[bool, typer.Option(
+        "--keep-apps", help="Phones: leave other apps open. On this machine nothing is closed either way.")] = False,
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", metavar="FILE", help="Write the result with every sample there.")] = None,
     as_json: JsonFlag = False,
@@ -44,7 +47,7 @@ def bench(
         from ghostdeploy.report.terminal import render_results
 
         results = run(*paths, device=device, runs=runs, rounds=rounds, threads=counts, cpus=cpus, every_ms=every_ms,
-                      progress=progress)
+                      keep_apps=keep_apps, progress=progress)
         if output is not None:
             progress.stage(f"write {output}")
             save_all(results, output)
@@ -56,10 +59,12 @@ def bench(
         raise invalid
 
 
-def _counts(text: str) -> tuple[int, ...]:
+def _counts(text: str) -> tuple[int, ...] | Literal["auto"]:
+    if text.strip() == "auto":
+        return "auto"
     found: tuple[str, ...] = names(text)
     if not found or not all(part.isdecimal() for part in found):
-        raise UsageError(f"--threads {text} is no list of thread counts", "", "for example --threads 1,2,4")
+        raise UsageError(f"--threads {text} is no list of thread counts", "", "for example --threads 1,2,4, or auto")
     return tuple(dict.fromkeys(int(part) for part in found))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ghostdeploy.cli.options import CheckpointOption, ModelOption, WeightsOption, names, which_weights
@@ -72,7 +73,7 @@ def render(console: Console, bundle: Bundle) -> None:
     """The artifacts of a bundle with what was proven about them."""
     if bundle.random_weights:
         console.print("[yellow]Random weights:[/] this bundle is for latency only.")
-    table = Table(title=f"{bundle.name} -> {bundle.path}", title_justify="left")
+    table = Table(title=escape(f"{bundle.name} -> {bundle.path}"), title_justify="left")
     for column in ("artifact", "needs", "outside XNNPACK"):
         table.add_column(column, overflow="fold", no_wrap=column == "artifact")
     for column in ("delegates", "MB", "max error", "SNR dB", "top-1"):
