@@ -79,7 +79,8 @@ def document(model: Model, embedded: bool, truth: Reference, fusion: FusionRepor
                     "form": weights.form},
         "preprocessing": {
             "input_size": prep.input_size, "resize": prep.resize, "crop": prep.crop,
-            "interpolation": prep.interpolation, "mean": list(prep.mean), "std": list(prep.std), "colour_order": "rgb", "range": [0, 1],
+            "interpolation": prep.interpolation, "mean": list(prep.mean), "std": list(prep.std),
+            "colour_order": "rgb", "range": [0, 1],
             "normalisation_inside": embedded, "softmax_inside": embedded,
         },
         "fusion": fusion.as_dict(),

@@ -40,7 +40,8 @@ def check_target(directory: Path, *, force: bool) -> None:
     others = strangers(directory)
     if others:
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-        raise BundleExists(f"{directory} holds files besides a bundle", f"no export wrote {', '.join(others[:3])}{more}",
+        raise BundleExists(f"{directory} holds files besides a bundle",
+                           f"no export wrote {', '.join(others[:3])}{more}",
                            "move them away, or choose another directory with -o")
     if not force:
         raise BundleExists(f"{directory} already holds a bundle", "an export never overwrites one by itself",
