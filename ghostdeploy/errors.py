@@ -84,6 +84,12 @@ class InputSizeRejected(InputError):
     code = "model-input-size"
 
 
+class ModelRejected(InputError):
+    """Raised when a module is no classifier of images in float32: [1, 3, H, W] to [1, classes]."""
+
+    code = "model-contract"
+
+
 class WeightsMissing(InputError):
     """Raised when an export is asked for without a checkpoint and without `--random-weights`."""
 

@@ -14,6 +14,7 @@ from torch.fx import GraphModule
 from ghostdeploy.bundle import Bundle, check_target, open_bundle, staged
 from ghostdeploy.bundle.contents import Product, write_contents
 from ghostdeploy.bundle.labels import Labels, labels_for
+from ghostdeploy.calling import require_float32
 from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.embedding import Embedded
 from ghostdeploy.errors import DelegationTooLow, UsageError
@@ -25,6 +26,7 @@ from ghostdeploy.photos import real_photos
 from ghostdeploy.preprocessing import Preprocessing
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.reference import Reference, reference
+from ghostdeploy.trace import evaluating
 
 FORMATS: tuple[Format, ...] = ("pte", "tflite", "onnx")
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
@@ -69,8 +71,9 @@ def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence
         force: replace a bundle that stands there.
 
     Raises:
-        UsageError, BundleExists, LabelsMismatch: before any work is done.
-        ExportFailed, InputSizeRejected, UnsupportedOperator: the model cannot be traced or lowered.
+        UsageError, BundleExists, ModelRejected: before any work is done.
+        InputSizeRejected, ExportFailed, LabelsMismatch: the checkpoint does not run, or has another number of classes.
+        ExportFailed, UnsupportedOperator, LoweringFailed: the model cannot be traced or lowered.
         FusionInexact, ParityFailed, DelegationTooLow: a check failed; nothing is written.
         WriteFailed: the disk is full or the directory not writable; nothing is left behind.
     """
@@ -79,7 +82,8 @@ def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence
     target = Path(directory)
     check_target(target, force=force)
     subject = _sized(_subject(model), input_size)
-    with staged(target, force=force) as staging:
+    require_float32(subject.module)
+    with staged(target, force=force) as staging, evaluating(subject.module):
         _build(subject, plan, staging, progress)
     return open_bundle(target)
 
@@ -87,7 +91,7 @@ def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence
 def _subject(model: Model | nn.Module) -> Model:
     if isinstance(model, Model):
         return model
-    return Model(model.eval(), type(model).__name__, Weights("module"), Preprocessing())
+    return Model(model, type(model).__name__, Weights("module"), Preprocessing())
 
 
 def _sized(model: Model, input_size: int | None) -> Model:
@@ -164,6 +168,11 @@ def _require_delegation(lowered: Lowered, least: float | None) -> None:
     if least is None or delegation is None or delegation.share >= least:
         return
     outside = ", ".join(f"{count} {op}" for op, count in sorted(delegation.outside.items()))
+    borders = " (two casts at the borders of an fp16 .pte always stay there)" if _casts_at_borders(lowered) else ""
     raise DelegationTooLow(
         f"only {delegation.share:.1%} of the .{lowered.format} graph is delegated, {least:.1%} was required",
-        f"outside XNNPACK: {outside}", "lower --require-delegation, or change the operators named")
+        f"outside XNNPACK: {outside}{borders}", "lower --require-delegation, or change the operators named")
+
+
+def _casts_at_borders(lowered: Lowered) -> bool:
+    return (lowered.format, lowered.precision) == ("pte", "fp16")

@@ -208,26 +208,3 @@ def test_half_precision_refuses_what_does_not_fit() -> None:
         lower_pte(copy.deepcopy(graph), torch.randn(1, 3, 6, 5), "fp16")
     with pytest.raises(UsageError, match="no int8 lowering"):
         lower_pte(graph, torch.randn(1, 3, 6, 5), "int8")
-
-
-# Sizes at which the stages get odd: GhostNetV3's gates go 7 -> 3 -> 7 at 112 as they do at 224. The whole zoo is the
-# business of `make test-zoo`.
-FAMILIES = {"ghostnetv3_050": (112, {}), "deit_tiny_patch16_224": (64, {"depth": 2, "img_size": 64})}
-
-
-@pytest.mark.parametrize("name", [*FAMILIES, "shufflenet_v2_x0_5"])
-def test_one_model_of_a_family(name: str) -> None:
-    import timm
-    import torchvision
-    torch.manual_seed(0)
-    size, options = FAMILIES.get(name, (64, {}))
-    module = (timm.create_model(name, pretrained=False, **options) if name in FAMILIES
-              else torchvision.models.get_model(name, weights=None))
-    module = randomise_norms(module).eval()
-    example = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(1))
-    lowered = lower_pte(fuse(module, example).module, example)
-    assert relative_error(module, lowered, example) < 1e-5
-    if name.startswith("deit"):
-        assert lowered.delegation.outside == {"aten.native_layer_norm.default": 5}
-    else:
-        assert (lowered.delegation.delegates, lowered.delegation.outside) == (1, {})

@@ -41,6 +41,7 @@ def table() -> Iterator[None]:
 @pytest.mark.parametrize("name", [card.name for card in zoo.cards()])
 def test_card(name: str, tmp_path: Path) -> None:
     card = zoo.card(name)
+    Row.forget(ROWS, name)
     torch.manual_seed(0)
     module = randomise_norms(build(card)).eval()
     model = Model(module, card.name, Weights("random"), card.preprocessing, classes=1000, card=card)
@@ -50,8 +51,9 @@ def test_card(name: str, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "out")
     assert manifest["fusion"]["norms_after"] == 0
     for artifact in manifest["artifacts"]:
-        assert artifact["parity"]["max_rel_error"] <= max(LIMIT, 2 * manifest["fusion"]["noise"])
+        assert artifact["parity"]["max_rel_error"] <= LIMIT
         assert artifact["parity"]["top1_agreement"] == 1
+        assert artifact["parity"]["reference_spread"] > 1e-2    # answers that depend on the photo
         if card.family not in ATTENTION:
             assert artifact["delegation"]["nodes_outside"] == 0
         if card.family == "GhostNetV3":
