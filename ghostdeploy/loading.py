@@ -11,14 +11,16 @@ from torch import Tensor, nn
 
 from ghostdeploy import zoo
 from ghostdeploy.architecture import build, build_user, deployed, is_factory
+from ghostdeploy.calling import call
 from ghostdeploy.checkpoint.identify import Opened, identify, open_checkpoint
 from ghostdeploy.checkpoint.structure import Difference, Shapes, is_counter, shapes
 from ghostdeploy.checkpoint.unwrap import WeightsChoice, strippings
 from ghostdeploy.checkpoint.values import check_kinds
-from ghostdeploy.cost import cost
+from ghostdeploy.cost import macs
 from ghostdeploy.errors import CheckpointMismatch, InputSizeRejected, UsageError, WeightsMissing
 from ghostdeploy.model import Model, Weights
 from ghostdeploy.preprocessing import Preprocessing
+from ghostdeploy.trace import evaluating
 from ghostdeploy.untrained import randomise_norms
 from ghostdeploy.wording import first_sentence
 from ghostdeploy.zoo import Card, FormName
@@ -41,7 +43,7 @@ def load(checkpoint: str | Path | None = None, *, model: str | None = None, weig
 
     Raises:
         UsageError, WeightsMissing: arguments that contradict each other, or no weights.
-        UnknownModel, ModelFactoryError, InputSizeRejected: about `model` and `input_size`.
+        UnknownModel, ModelFactoryError, InputSizeRejected, ExportFailed: about `model` and `input_size`.
         FileMissing, FileUnreadable, CheckpointFormat, CheckpointUnsafe, CheckpointContent, CheckpointMismatch,
         CheckpointUnrecognised: about `checkpoint`.
     """
@@ -69,7 +71,7 @@ def load_opened(opened: Opened, model: str | None = None) -> Model:
     if form == "deployed":
         module = deployed(module)
     _fill(module, known.state, opened.stored.path)
-    return Model(module, card.name, _origin(opened, form), card.preprocessing, known.recognised.classes, card)
+    return Model(module, card.name, _origin(opened, form), card.preprocessing, known.recognised.classes, card, "card")
 
 
 def named_card(model: str | None) -> Card | None:
@@ -99,7 +101,7 @@ def _random(model: str) -> Model:
     if card is None:
         return Model(module, model.partition(":")[2], Weights("random"), Preprocessing())
     form = next(iter(card.forms))
-    return Model(module, card.name, Weights("random", form=form), card.preprocessing, IMAGENET_CLASSES, card)
+    return Model(module, card.name, Weights("random", form=form), card.preprocessing, IMAGENET_CLASSES, card, "card")
 
 
 def _load_user(opened: Opened, spec: str) -> Model:
@@ -147,6 +149,7 @@ def at_size(model: Model, size: int | None) -> Model:
     Raises:
         UsageError: `size` is not positive.
         InputSizeRejected: the module cannot take such images; in its own words.
+        ExportFailed: it fails in a way that has nothing to do with sizes.
     """
     if size is None or (size == model.preprocessing.input_size and model.card is not None):
         return model
@@ -156,14 +159,17 @@ def at_size(model: Model, size: int | None) -> Model:
         raise InputSizeRejected(f"{model.name} takes {model.preprocessing.input_size}x"
                                 f"{model.preprocessing.input_size} images only", "its position embedding has that size",
                                 "leave the input size out")
+    if model.card is None:
+        with evaluating(model.module), torch.no_grad():
+            call(model.module, torch.zeros(1, 3, size, size))
+    else:
+        _try_on_meta(model, size)
+    return replace(model, preprocessing=replace(model.preprocessing, input_size=size))
+
+
+def _try_on_meta(model: Model, size: int) -> None:
     try:
-        if model.card is not None:
-            cost(model.module, torch.empty(1, 3, size, size, device="meta"))
-        else:
-            with torch.no_grad():
-                model.module(torch.zeros(1, 3, size, size))
+        macs(model.module, torch.empty(1, 3, size, size, device="meta"))
     except Exception as error:    # what a forward pass raises is up to who wrote it
         raise InputSizeRejected(f"{model.name} cannot take {size}x{size} images", first_sentence(error),
-                                "try the size that it was trained with" if model.card is None else
                                 f"its own size is {model.preprocessing.input_size}") from error
-    return replace(model, preprocessing=replace(model.preprocessing, input_size=size))

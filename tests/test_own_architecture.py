@@ -151,7 +151,7 @@ def test_a_plain_tensor_does_not_forbid_an_input_size(tmp_path: Path) -> None:
 
 def test_a_refusal_without_a_word(tmp_path: Path) -> None:
     path = save(tmp_path / "a.pth", Picky().state_dict())
-    with pytest.raises(InputSizeRejected, match="cannot take 32x32 images") as caught:
+    with pytest.raises(InputSizeRejected, match="cannot take an input of shape 1x3x32x32") as caught:
         ghostdeploy.load(path, model=f"{HERE}:Picky", input_size=32)
     assert caught.value.why == "AssertionError"
 
@@ -165,6 +165,14 @@ def test_sizes_for_models_that_are_loaded_already() -> None:
     for size in (0, -3):
         with pytest.raises(UsageError, match="out of range"):
             at_size(model, size)
+
+
+def test_trying_a_size_leaves_a_module_in_training_as_it_is() -> None:
+    module = factory().train()
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+    at_size(Model(module, "own", Weights("module"), Preprocessing()), 48)
+    assert module.training
+    assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
 
 
 def test_sizes_of_the_zoos_models() -> None:
