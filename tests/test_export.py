@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from ghostdeploy.bundle import open_bundle
+from ghostdeploy.bundle.sums import listing
 from ghostdeploy.errors import DelegationTooLow, LabelsMismatch, UsageError
 from ghostdeploy.exporter import export
 from ghostdeploy.verification import verify
@@ -160,6 +161,7 @@ def test_verify_notices_a_wrong_artifact(tiny_bundle: Path, tmp_path: Path) -> N
         entry["sha256"] = artifact.sha256
         (copy / entry["file"]).write_bytes(artifact.file.read_bytes())
     (copy / "manifest.json").write_text(json.dumps(manifest))
+    (copy / "SHA256SUMS").write_text(listing(copy))
     ghostdeploy("verify", copy).assert_clean_error("parity-failed", 5)
 
 
