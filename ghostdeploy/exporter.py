@@ -19,6 +19,7 @@ from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.embedding import Embedded
 from ghostdeploy.errors import DelegationTooLow, UsageError
 from ghostdeploy.fusion import Fused, fuse
+from ghostdeploy.loading import at_size
 from ghostdeploy.lowering.artifact import Format, Lowered, Precision
 from ghostdeploy.model import Model, Weights
 from ghostdeploy.parity import ArtifactUnderTest, Parity, check, limit_for
@@ -56,8 +57,8 @@ class Plan:
 
 def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence[Format] = ("pte", "tflite"),
            precisions: Sequence[Precision] = ("fp32",), input_size: int | None = None, labels: str | Path | None = None,
-           embed_preprocessing: bool = False, require_delegation: float | None = None, force: bool = False,
-           progress: Progress = SILENT) -> Bundle:
+           embed_preprocessing: bool = False, preprocessing: Preprocessing | None = None,
+           require_delegation: float | None = None, force: bool = False, progress: Progress = SILENT) -> Bundle:
     """Fuse, lower, verify and bundle a model.
 
     Args:
@@ -67,6 +68,8 @@ def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence
         labels: a text file, one class name a line.
         embed_preprocessing: put normalisation and softmax inside, so that the artifact maps pixels in 0..1 to
             probabilities.
+        preprocessing: how your training made inputs of photos; the card's by default, ImageNet's usual way is assumed
+            for other models, and said so. Its own `input_size` counts where `input_size` is not given.
         require_delegation: fail if a smaller share of nodes runs in XNNPACK.
         force: replace a bundle that stands there.
 
@@ -81,23 +84,20 @@ def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence
                 require_delegation)
     target = Path(directory)
     check_target(target, force=force)
-    subject = _sized(_subject(model), input_size)
+    subject = _subject(model, preprocessing)
     require_float32(subject.module)
+    subject = at_size(subject, input_size)
     with staged(target, force=force) as staging, evaluating(subject.module):
         _build(subject, plan, staging, progress)
     return open_bundle(target)
 
 
-def _subject(model: Model | nn.Module) -> Model:
-    if isinstance(model, Model):
+def _subject(model: Model | nn.Module, preprocessing: Preprocessing | None) -> Model:
+    if not isinstance(model, Model):
+        model = Model(model, type(model).__name__, Weights("module"), Preprocessing())
+    if preprocessing is None:
         return model
-    return Model(model, type(model).__name__, Weights("module"), Preprocessing())
-
-
-def _sized(model: Model, input_size: int | None) -> Model:
-    if input_size is None:
-        return model
-    return dataclasses.replace(model, preprocessing=dataclasses.replace(model.preprocessing, input_size=input_size))
+    return dataclasses.replace(model, preprocessing=preprocessing, preprocessing_from="user")
 
 
 def _build(model: Model, plan: Plan, staging: Path, progress: Progress) -> None:

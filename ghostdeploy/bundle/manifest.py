@@ -78,7 +78,7 @@ def document(model: Model, embedded: bool, truth: Reference, fusion: FusionRepor
         "weights": {"kind": weights.kind, "file": weights.file, "sha256": weights.sha256, "ema": weights.ema,
                     "form": weights.form},
         "preprocessing": {
-            "input_size": prep.input_size, "resize": prep.resize, "crop": prep.crop,
+            "source": model.preprocessing_from, "input_size": prep.input_size, "resize": prep.resize, "crop": prep.crop,
             "interpolation": prep.interpolation, "mean": list(prep.mean), "std": list(prep.std),
             "colour_order": "rgb", "range": [0, 1],
             "normalisation_inside": embedded, "softmax_inside": embedded,
