@@ -14,6 +14,7 @@ from torch.fx import GraphModule
 from ghostdeploy.bundle import Bundle, check_target, open_bundle, staged
 from ghostdeploy.bundle.contents import Product, write_contents
 from ghostdeploy.bundle.labels import Labels, labels_for
+from ghostdeploy.bundle.staging import write
 from ghostdeploy.calling import require_float32
 from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.embedding import Embedded
@@ -123,7 +124,7 @@ def _product(model: Model, fused: Fused, truth: Reference, labels: Labels | None
     lowered = _lower(model, fused.module, truth.example, labels, plan, precision, format_)
     _require_delegation(lowered, plan.require_delegation)
     file = staging / f"model.{precision}.{format_}"
-    file.write_bytes(lowered.data)
+    write(file, lowered.data)
     progress.stage(f"verify .{format_} ({precision}) on {len(truth.names)} photos")
     parity = verify_artifact(file, lowered, truth, noise=fused.report.noise)
     delegation = lowered.delegation

@@ -20,7 +20,7 @@ from ghostdeploy.architecture import build
 from ghostdeploy.bundle import Bundle
 from ghostdeploy.exporter import export
 from ghostdeploy.model import Model, Weights
-from ghostdeploy.untrained import randomise_norms
+from tests.settled import settle
 from tests.tools.tflite_check import foreign
 
 LIMIT = 1e-5
@@ -29,17 +29,18 @@ LITTLE_DEPTH: dict[str, Any] = {"depth": 2, "img_size": 64}      # whole transfo
 
 @dataclass(frozen=True)
 class Case:
-    """A card, the side of its input, and what to change about the architecture to make it quick."""
+    """A card, the side of its input, and what to change about the architecture to make it quick.
+
+    `attention`: XNNPACK leaves operators of it outside, in .pte always and on the older TFLite of phones.
+    """
 
     card: str
     size: int = 64
     options: tuple[tuple[str, Any], ...] = ()
-    outside_pte: frozenset[str] = frozenset()
-    outside_214: frozenset[str] = frozenset()
+    attention: bool = False
 
 
-little = partial(Case, options=tuple(LITTLE_DEPTH.items()), outside_214=frozenset({"BATCH_MATMUL"}),
-                 outside_pte=frozenset({"aten.native_layer_norm.default"}))
+little = partial(Case, options=tuple(LITTLE_DEPTH.items()), attention=True)
 
 # GhostNets at 112: their gates go 7 -> 3 -> 7 there, as at 224, which is where nearest upsampling is hard.
 CASES = (
@@ -48,9 +49,7 @@ CASES = (
     Case("tf_efficientnet_lite0"), Case("shufflenet_v2_x0_5"), Case("mixnet_s"), Case("repvgg_a0"),
     Case("mobileone_s1"), Case("repvit_m0_9"), Case("repghostnet_100"), Case("ghostnet_050", 112),
     Case("ghostnetv2_100", 112), Case("ghostnetv3_050", 112), Case("resnet101"), Case("fastvit_t8"),
-    Case("mobilevit_xxs", outside_pte=frozenset({"aten.native_layer_norm.default"}),
-         outside_214=frozenset({"BATCH_MATMUL"})),
-    little("deit_tiny_patch16_224"), little("beitv2_base_patch16_224"),
+    Case("mobilevit_xxs", attention=True), little("deit_tiny_patch16_224"), little("beitv2_base_patch16_224"),
 )
 
 
@@ -63,8 +62,8 @@ def model_of(case: Case) -> Model:
     card = zoo.card(case.card)
     arguments = (*card.build.arguments, *case.options)
     torch.manual_seed(0)
-    module = randomise_norms(build(replace(card, build=replace(card.build, arguments=arguments))))
     preprocessing = replace(card.preprocessing, input_size=case.size)
+    module = settle(build(replace(card, build=replace(card.build, arguments=arguments))), preprocessing)
     return Model(module, card.name, Weights("random"), preprocessing, classes=1000, card=card)
 
 
@@ -76,16 +75,14 @@ def test_family(case: Case, tmp_path: Path) -> None:
     for entry in (pte, tflite):
         assert entry["parity"]["max_rel_error"] <= LIMIT
         assert entry["parity"]["top1_agreement"] == 1
-        assert entry["parity"]["reference_spread"] > 1e-2       # the answers depend on the photo, so they can be wrong
-    assert set(pte["delegation"]["outside"]) == case.outside_pte
-    assert tflite["delegation"]["outside"] == {}
-    if not case.outside_pte:
-        assert pte["delegation"]["delegates"] == 1
-    assert tflite["delegation"]["delegates"] == 1
-    on_phones_runtime(bundle, tmp_path, case.outside_214)
+        assert entry["parity"]["reference_spread"] > 1e-3       # the answers depend on the photo, so they can be wrong
+    assert (tflite["delegation"]["delegates"], tflite["delegation"]["outside"]) == (1, {})
+    if not case.attention:
+        assert (pte["delegation"]["delegates"], pte["delegation"]["outside"]) == (1, {})
+    on_phones_runtime(bundle, tmp_path, {"BATCH_MATMUL"} if case.attention else set())
 
 
-def on_phones_runtime(bundle: Bundle, folder: Path, outside: frozenset[str]) -> None:
+def on_phones_runtime(bundle: Bundle, folder: Path, outside: set[str]) -> None:
     """The bundle's own .tflite and golden files in TFLite 2.14."""
     nhwc = np.ascontiguousarray(np.load(bundle.golden.input).transpose(0, 2, 3, 1))
     np.savez(folder / "io.npz", x=nhwc, y=np.load(bundle.golden.output))

@@ -1,6 +1,6 @@
 """Every card of the zoo through export and parity (`make test-zoo`); the table is written to docs/zoo.md.
 
-Weights are random with randomised BatchNorm statistics: errors are real, accuracies are not.
+Weights are random with settled BatchNorm statistics: errors are real, accuracies are not.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ghostdeploy.architecture import build
 from ghostdeploy.exporter import export
 from ghostdeploy.lowering.artifact import Format
 from ghostdeploy.model import Model, Weights
-from ghostdeploy.untrained import randomise_norms
 from tests.commands import ROOT
+from tests.settled import settle
 from tests.zoo_table import Row, kept, write
 
 pytestmark = pytest.mark.zoo
@@ -43,7 +43,7 @@ def test_card(name: str, tmp_path: Path) -> None:
     card = zoo.card(name)
     Row.forget(ROWS, name)
     torch.manual_seed(0)
-    module = randomise_norms(build(card)).eval()
+    module = settle(build(card), card.preprocessing)
     model = Model(module, card.name, Weights("random"), card.preprocessing, classes=1000, card=card)
     started = time.perf_counter()
     manifest = export(model, tmp_path / "out", formats=FORMATS).manifest
@@ -53,7 +53,7 @@ def test_card(name: str, tmp_path: Path) -> None:
     for artifact in manifest["artifacts"]:
         assert artifact["parity"]["max_rel_error"] <= LIMIT
         assert artifact["parity"]["top1_agreement"] == 1
-        assert artifact["parity"]["reference_spread"] > 1e-2    # answers that depend on the photo
+        assert artifact["parity"]["reference_spread"] > 1e-3    # answers that depend on the photo
         if card.family not in ATTENTION:
             assert artifact["delegation"]["nodes_outside"] == 0
         if card.family == "GhostNetV3":

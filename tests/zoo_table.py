@@ -73,7 +73,7 @@ def write(path: Path, rows: list[Row]) -> None:
         f"# The zoo through export and parity\n\n"
         f"Made by `make test-zoo`, {first if first == last else f'{first} to {last}'}, {platform.machine()}; "
         f"{versions}.\n\n"
-        f"Weights are random with randomised BatchNorm statistics: errors are real, answers mean "
+        f"Weights are random, with BatchNorm statistics measured on the photos: errors are real, answers mean "
         f"nothing. Errors are the largest difference over the largest output, against the float32 checkpoint before "
         f"fusion (fusion error: against float64), on real photos. Times are wall clock of one export with its fusion "
         f"proof and parity runs, on two shared cores, and are no benchmark.\n\n{HEAD}{lines}", encoding="utf-8")

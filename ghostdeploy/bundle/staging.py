@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -16,9 +15,6 @@ from ghostdeploy.writing import writing
 
 MANIFEST = "manifest.json"
 NEXT = "nothing was left behind; free some space or choose another directory with -o"
-
-# A full disk is about writing whoever meets it; any other OSError inside the block may be the user's own code's.
-FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def check_target(directory: Path, *, force: bool) -> None:
@@ -76,7 +72,7 @@ def staged(directory: Path, *, force: bool) -> Iterator[Path]:
 
     Raises:
         BundleExists: see `check_target`.
-        WriteFailed: the directory cannot be made or renamed, or the disk is full.
+        WriteFailed: the directory cannot be made or renamed.
     """
     check_target(directory, force=force)
     target = directory.resolve()      # where it is a link, what it leads to is replaced and the link stays
@@ -85,13 +81,7 @@ def staged(directory: Path, *, force: bool) -> Iterator[Path]:
     try:
         with writing(directory, NEXT):
             staging.mkdir(parents=True)
-        try:
-            yield staging
-        except OSError as error:
-            if error.errno not in FULL:
-                raise
-            with writing(directory, NEXT):
-                raise
+        yield staging
         with writing(directory, NEXT):
             _publish(staging, target)
     finally:

@@ -78,7 +78,7 @@ def _lowered(graph: GraphModule, example: torch.Tensor, precision: Precision, pr
     progress.stage("write the program")
     data = edge.to_executorch(ExecutorchBackendConfig()).buffer
     # ExecuTorch promises that newer runtimes read older programs, not the reverse: this version is the lowest.
-    need = RuntimeNeed("executorch", installed("executorch"), installed("executorch"))
+    need = RuntimeNeed("executorch", installed("executorch"))
     return Lowered("pte", precision, bytes(data), input_specs(module), output_specs(module), counts, need,
                    tuple((o.name, o.changed) for o in outcomes))
 
