@@ -35,7 +35,8 @@ demo: setup
 
 test: lint .venv-tflite214/.ready .venv-mediapipe/.ready
 	@echo "== pytest =="
-	@$(BIN)/python -m pytest -m "not zoo"
+	@$(BIN)/python -m pytest -m "not zoo and not alone" -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -m alone
 
 test-zoo: setup
 	@$(BIN)/python -m pytest -m zoo
