@@ -53,7 +53,7 @@ def main() -> None:
     render_results(console, results)
 
     chapter(console, "4. What fusion is worth: GhostNetV3 1.0x, random weights (latency only)")
-    fusion_gain.show(console, OUT / "ghostnetv3_100")
+    fusion_gain.show(console, OUT / fusion_gain.MODEL, ROUNDS)
     console.print(f"Bundles: [bold]{OUT}[/]. Next: ghostdeploy export --target android --checkpoint YOUR.pth")
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ghostdeploy.errors import FileMissing, ImageUnreadable
+from ghostdeploy.errors import FileMissing, ImageUnreadable, UsageError
 from ghostdeploy.tensors import FloatArray
 
 Interpolation = Literal["bilinear", "bicubic", "nearest"]
@@ -31,6 +31,15 @@ class Preprocessing:
     interpolation: Interpolation = "bicubic"
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+
+    def __post_init__(self) -> None:
+        if self.interpolation not in RESAMPLING:
+            raise UsageError(f"no such interpolation: {self.interpolation}", "", f"choose from {', '.join(RESAMPLING)}")
+        if not 0 < self.crop <= 1:
+            raise UsageError(f"a crop of {self.crop} is no share", "", "give a number above 0 and up to 1, e.g. 0.875")
+        if not all(math.isfinite(v) for v in self.mean) or not all(math.isfinite(v) and v > 0 for v in self.std):
+            raise UsageError(f"mean {self.mean} and std {self.std} normalise nothing", "",
+                             "give finite numbers, and std above 0")
 
     @property
     def resize(self) -> int:

@@ -19,8 +19,11 @@ from ghostdeploy.untrained import randomise_norms
 CALM = 1.2
 
 
-def settle(module: nn.Module, preprocessing: Preprocessing) -> nn.Module:
-    """Random gammas and betas, and running statistics measured on the real photos; in place, returns `module`."""
+def settle(module: nn.Module, preprocessing: Preprocessing, calm: float = CALM) -> nn.Module:
+    """Random gammas and betas, and running statistics measured on the real photos, variances times `calm`.
+
+    In place; returns `module`.
+    """
     norms = [m for m in randomise_norms(module).modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
@@ -31,5 +34,5 @@ def settle(module: nn.Module, preprocessing: Preprocessing) -> nn.Module:
         module(torch.from_numpy(photos))
         for norm in norms:
             assert norm.running_var is not None
-            norm.running_var.mul_(CALM)
+            norm.running_var.mul_(calm)
     return module.eval()

@@ -218,3 +218,37 @@ def test_a_factory_that_tidies_up_the_path(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     assert isinstance(build_user("tidy_factory:make"), nn.Identity)
     assert str(tmp_path) not in sys.path
+
+
+def test_the_users_own_preprocessing_is_taken_and_a_guess_is_called_one(tmp_path: Path) -> None:
+    from ghostdeploy.bundle import open_bundle
+    from ghostdeploy.cli.options import changed
+    from ghostdeploy.exporter import export
+    from tests.tiny import factory
+
+    said = changed(Preprocessing(input_size=32), "0.5", "0.25,0.5,1", 1.0, "bilinear")
+    told = export(factory(), tmp_path / "told", formats=("tflite",), preprocessing=said)
+    assert told.manifest["preprocessing"] | {"source": "user", "input_size": 32, "mean": [0.5, 0.5, 0.5],
+                                             "std": [0.25, 0.5, 1.0], "crop": 1.0, "resize": 32,
+                                             "interpolation": "bilinear"} == told.manifest["preprocessing"]
+    assert open_bundle(tmp_path / "told").preprocessing == said
+    assert "assumed" not in (tmp_path / "told" / "MODEL_CARD.md").read_text()
+    guessed = export(factory(), tmp_path / "guessed", formats=("tflite",), input_size=32)
+    assert guessed.manifest["preprocessing"]["source"] == "assumed"
+    assert "preprocessing is assumed" in (tmp_path / "guessed" / "MODEL_CARD.md").read_text()
+
+
+@pytest.mark.parametrize("said", [("0.5,0.5", None, None, None), ("a", None, None, None), (None, "0", None, None),
+                                  (None, "nan", None, None), (None, None, 0.0, None), (None, None, 1.5, None),
+                                  (None, None, None, "lanczos")])
+def test_impossible_preprocessing_is_refused(said: tuple[str | None, str | None, float | None, str | None]) -> None:
+    from ghostdeploy.cli.options import changed
+
+    with pytest.raises(UsageError):
+        changed(Preprocessing(), *said)
+
+
+def test_no_word_on_preprocessing_changes_nothing() -> None:
+    from ghostdeploy.cli.options import changed
+
+    assert changed(Preprocessing(), None, None, None, None) is None
