@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -90,11 +91,12 @@ def render(console: Console, bundle: Bundle) -> None:
     """The artifacts of a bundle with what was proven about them."""
     if bundle.random_weights:
         console.print("[yellow]Random weights:[/] this bundle is for latency only.")
-    table = Table(title=escape(f"{bundle.name} -> {bundle.path}"), title_justify="left")
-    for column in ("artifact", "needs", "outside XNNPACK"):
-        table.add_column(column, overflow="fold", no_wrap=column == "artifact")
-    for column in ("delegates", "MB", "max error", "SNR dB", "top-1"):
+    table = Table(title=escape(f"{bundle.name} -> {bundle.path}"), title_justify="left", box=box.SIMPLE_HEAD,
+                  pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("artifact", no_wrap=True)
+    for column in ("MB", "max error", "SNR dB", "top-1", "delegates"):
         table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("outside", overflow="fold")
     for entry in bundle.manifest["artifacts"]:
         table.add_row(*row(entry))
     console.print(table)
@@ -105,7 +107,6 @@ def row(entry: dict[str, Any]) -> tuple[str, ...]:
     delegation, parity, runtime = entry["delegation"], entry["parity"], entry["runtime"]
     outside = "-" if delegation is None else ", ".join(
         f"{count} {op}" for op, count in sorted(delegation["outside"].items())) or "nothing"
-    return (entry["file"], f"{runtime['name']} >= {runtime['minimum']}", outside,
-            "-" if delegation is None else str(delegation["delegates"]), f"{entry['size'] / 1e6:.1f}",
+    return (f"{entry['file']}\n[dim]{runtime['name']} >= {runtime['minimum']}[/]", f"{entry['size'] / 1e6:.1f}",
             f"{parity['max_abs_error']:.1e}", "exact" if parity["snr_db"] is None else f"{parity['snr_db']:.0f}",
-            f"{parity['top1_agreement']:.0%}")
+            f"{parity['top1_agreement']:.0%}", "-" if delegation is None else str(delegation["delegates"]), outside)
