@@ -188,8 +188,8 @@ def test_python_verbs(tiny_bundle: Path) -> None:
     assert fused.report.norms_after == 0
 
 
-STAGES = ("run the checkpoint", "trace the graph", "prove the fusion", "lower to .pte", "verify .pte",
-          "lower to .tflite", "verify .tflite")
+STAGES = ("load the checkpoint", "run the checkpoint", "trace the graph", "fuse branches", "prove the fusion",
+          "lower to .pte", "verify .pte", "lower to .tflite", "verify .tflite", "write the bundle")
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -16,6 +16,7 @@ from typing import NoReturn
 import typer
 
 from ghostdeploy.cli.output import show_error
+from ghostdeploy.debugging import debugging
 from ghostdeploy.errors import GhostdeployError, Interrupted, UsageError
 
 app = typer.Typer(
@@ -81,7 +82,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     wait_politely()
-    debug = os.environ.get("GHOSTDEPLOY_DEBUG") == "1"
+    debug = debugging()
     if not debug:
         quieten()
     try:

@@ -13,6 +13,7 @@ from torch.fx.passes.fake_tensor_prop import FakeTensorProp
 from torch.utils import _pytree as pytree
 
 from ghostdeploy import graph
+from ghostdeploy.debugging import debugging
 from ghostdeploy.errors import LoweringFailed
 
 # A rewrite may change the order of float32 operations, never the mathematics. The largest difference that one pass made
@@ -92,7 +93,7 @@ def replace(old: Node, new: Node) -> None:
 
 
 def run(
-    rewrites: Sequence[Rewrite], module: GraphModule, example: torch.Tensor, prove: bool = False
+    rewrites: Sequence[Rewrite], module: GraphModule, example: torch.Tensor, prove: bool | None = None
 ) -> tuple[Outcome, ...]:
     """Apply `rewrites` in order, in place, refreshing shapes after each that changed something.
 
@@ -101,12 +102,13 @@ def run(
         module: a functional ATen graph on static shapes, as `trace` or `fuse` return it.
         example: an input of the graph, NCHW float32.
         prove: run the graph on `example` after every pass that changed it, and compare with before. Costs one float32
-            inference per such pass.
+            inference per such pass; by default only when debugging.
 
     Raises:
         LoweringFailed: a rewrite did not ensure its promise, or (with `prove`) changed the output by more than
             `TOLERANCE` of its largest value; a bug of ours, named with the pass and the node.
     """
+    prove = debugging() if prove is None else prove
     reference = _outputs(module, example) if prove else []
     outcomes = []
     for rewrite in rewrites:
