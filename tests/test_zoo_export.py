@@ -43,7 +43,7 @@ def test_card(name: str, tmp_path: Path) -> None:
     card = zoo.card(name)
     Row.forget(ROWS, name)
     torch.manual_seed(0)
-    module = settle(build(card), card.preprocessing)
+    module = settle(card.name, build(card), card.preprocessing)
     model = Model(module, card.name, Weights("random"), card.preprocessing, classes=1000, card=card)
     started = time.perf_counter()
     manifest = export(model, tmp_path / "out", formats=FORMATS).manifest
