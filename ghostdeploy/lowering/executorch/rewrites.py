@@ -12,6 +12,7 @@ from ghostdeploy.lowering.passes import (
     DropNoops,
     ExcludeEmptyPadding,
     FloatScalars,
+    FoldKnownValues,
     HardSigmoidAsClamp,
     KeepdimMean,
     LoosenViews,
@@ -37,6 +38,7 @@ def rewrites(plugin: bool) -> tuple[Rewrite, ...]:
     slices that the later passes leave behind are no-ops again.
     """
     return (
+        FoldKnownValues(),
         DropNoops(),
         LoosenViews(),
         AttentionAsProducts(),

@@ -14,6 +14,7 @@ from ghostdeploy.lowering.passes.float_scalars import FloatScalars
 from ghostdeploy.lowering.passes.hard_sigmoid import HardSigmoidAsClamp
 from ghostdeploy.lowering.passes.hardtanh_limits import SpellHardtanhLimits
 from ghostdeploy.lowering.passes.keepdim_mean import KeepdimMean
+from ghostdeploy.lowering.passes.known_values import FoldKnownValues
 from ghostdeploy.lowering.passes.loose_views import LoosenViews
 from ghostdeploy.lowering.passes.nearest_gather import NearestAsGather
 from ghostdeploy.lowering.passes.nearest_slices import NearestAsSlices
@@ -24,6 +25,6 @@ from ghostdeploy.lowering.passes.silu_product import SiluAsProduct
 from ghostdeploy.lowering.passes.split_slices import SplitAsSlices
 
 __all__ = ["AdaptivePoolAsPool", "AttentionAsProducts", "AveragePoolAsDepthwise", "DropCeilMode", "DropNoops",
-           "ExcludeEmptyPadding", "FloatScalars", "HardSigmoidAsClamp", "KeepdimMean", "LoosenViews", "NearestAsGather",
-           "NearestAsSlices", "Outcome", "Refusal", "Rewrite", "SelectAsSlice", "SiluAsProduct", "SpellAsView",
-           "SpellHardtanhLimits", "SplitAsSlices", "run"]
+           "ExcludeEmptyPadding", "FloatScalars", "FoldKnownValues", "HardSigmoidAsClamp", "KeepdimMean", "LoosenViews",
+           "NearestAsGather", "NearestAsSlices", "Outcome", "Refusal", "Rewrite", "SelectAsSlice", "SiluAsProduct",
+           "SpellAsView", "SpellHardtanhLimits", "SplitAsSlices", "run"]
