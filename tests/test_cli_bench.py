@@ -137,17 +137,17 @@ def test_brackets_in_paths_are_no_markup(path: str, terminal: bool) -> None:
     assert stream.getvalue().count(f"write {path}") >= 1 + (not terminal) and f"· {path}" in stream.getvalue()
 
 
-def test_titles_keep_brackets(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_headings_are_whole(tiny_bundle: Path, tmp_path: Path) -> None:
     from ghostdeploy.bundle import open_bundle
     from ghostdeploy.cli import export, verify
     from ghostdeploy.verification import Verification
 
     shutil.copytree(tiny_bundle, tmp_path / "out[final]" / "[" / "x]")
     bundle, stream = open_bundle(tmp_path / "out[final]" / "[" / "x]"), StringIO()
-    export.render(Console(file=stream, width=400), bundle)
+    export.render(Console(file=stream, width=40), bundle)
     assert "out[final]/[/x]" in stream.getvalue()
     stream = StringIO()
-    verify.render(Console(file=stream, width=400), Verification(bundle, "[/]phone", (), ()))
+    verify.render(Console(file=stream, width=40), Verification(bundle, "[/]phone", (), ()))
     assert "on [/]phone, 0 photos" in stream.getvalue()
 
 

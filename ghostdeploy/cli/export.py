@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from ghostdeploy.cli.options import (
@@ -33,7 +32,7 @@ from ghostdeploy.cli.options import (
     names,
     which_weights,
 )
-from ghostdeploy.cli.output import JsonFlag, emit, stages
+from ghostdeploy.cli.output import JsonFlag, emit, heading, stages
 from ghostdeploy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -91,8 +90,8 @@ def render(console: Console, bundle: Bundle) -> None:
     """The artifacts of a bundle with what was proven about them."""
     if bundle.random_weights:
         console.print("[yellow]Random weights:[/] this bundle is for latency only.")
-    table = Table(title=escape(f"{bundle.name} -> {bundle.path}"), title_justify="left", box=box.SIMPLE_HEAD,
-                  pad_edge=False, padding=(0, 1, 0, 0))
+    heading(console, f"{bundle.name} -> {bundle.path}")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("artifact", no_wrap=True)
     for column in ("MB", "max error", "SNR dB", "top-1", "delegates"):
         table.add_column(column, justify="right", no_wrap=True)

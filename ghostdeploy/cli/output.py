@@ -29,6 +29,11 @@ def emit(document: Mapping[str, Any], render: Callable[[Console], None], *, as_j
         render(Console())
 
 
+def heading(console: Console, text: str) -> None:
+    """A line above a table, never wrapped: a path must be copied in one piece (a table's own title is cut to fit)."""
+    console.print(text, style="italic", markup=False, highlight=False, soft_wrap=True)
+
+
 def show_error(error: GhostdeployError, *, as_json: bool) -> None:
     """An error in three sentences and its code; as JSON it is the document on stdout."""
     if as_json:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from ghostdeploy.cli.options import CheckpointOption, ModelOption, WeightsOption, which_weights
-from ghostdeploy.cli.output import JsonFlag, emit, stages
+from ghostdeploy.cli.output import JsonFlag, emit, heading, stages
 
 if TYPE_CHECKING:
     from ghostdeploy.verification import Verification
@@ -43,8 +42,8 @@ def verify(
 
 def render(console: Console, found: Verification) -> None:
     """One line per artifact."""
-    title = f"{found.bundle.name} on {found.device}, {len(found.names)} photos"
-    table = Table(title=escape(title), title_justify="left")
+    heading(console, f"{found.bundle.name} on {found.device}, {len(found.names)} photos")
+    table = Table()
     for column in ("artifact", "max abs error", "max rel error", "SNR dB", "top-1 agrees", "top-5 agrees"):
         table.add_column(column, justify="left" if column == "artifact" else "right")
     for item in found.items:
