@@ -12,7 +12,7 @@ setup: $(STAMP)
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "ghostdeploy needs Python 3.11 ($(PYTHON) is not on PATH; try: make PYTHON=python3)"; exit 1; }
-	@echo "== setting up $(VENV) (about 2 minutes, once) =="
+	@echo "== setting up $(VENV) (about 3 minutes, once) =="
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --disable-pip-version-check --progress-bar off -e '.[dev]' 2>&1 \
 	  | grep --line-buffered -E '^(ERROR|Collecting|Processing|Successfully)' | cut -c1-100; exit $${PIPESTATUS[0]}
@@ -39,7 +39,8 @@ demo: setup
 
 test: lint .venv-tflite214/.ready .venv-mediapipe/.ready
 	@echo "== pytest =="
-	@$(BIN)/python -m pytest -m "not zoo"
+	@$(BIN)/python -m pytest -m "not zoo and not alone" -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -m alone
 
 test-zoo: setup
 	@$(BIN)/python -m pytest -m zoo

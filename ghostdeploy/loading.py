@@ -11,13 +11,18 @@ from torch import Tensor, nn
 
 from ghostdeploy import zoo
 from ghostdeploy.architecture import build, build_user, deployed, is_factory
+from ghostdeploy.calling import call
 from ghostdeploy.checkpoint.identify import Opened, identify, open_checkpoint
-from ghostdeploy.checkpoint.structure import Difference, is_counter, shapes
-from ghostdeploy.checkpoint.unwrap import WeightsChoice
-from ghostdeploy.cost import cost
+from ghostdeploy.checkpoint.structure import Difference, Shapes, is_counter, shapes
+from ghostdeploy.checkpoint.unwrap import WeightsChoice, strippings
+from ghostdeploy.checkpoint.values import check_kinds
+from ghostdeploy.cost import macs
 from ghostdeploy.errors import CheckpointMismatch, InputSizeRejected, UsageError, WeightsMissing
 from ghostdeploy.model import Model, Weights
 from ghostdeploy.preprocessing import Preprocessing
+from ghostdeploy.trace import evaluating
+from ghostdeploy.untrained import randomise_norms
+from ghostdeploy.wording import first_sentence
 from ghostdeploy.zoo import Card, FormName
 
 SEED = 0
@@ -38,19 +43,22 @@ def load(checkpoint: str | Path | None = None, *, model: str | None = None, weig
 
     Raises:
         UsageError, WeightsMissing: arguments that contradict each other, or no weights.
-        UnknownModel, ModelFactoryError, InputSizeRejected: about `model` and `input_size`.
+        UnknownModel, ModelFactoryError, InputSizeRejected, ExportFailed: about `model` and `input_size`.
         FileMissing, FileUnreadable, CheckpointFormat, CheckpointUnsafe, CheckpointContent, CheckpointMismatch,
         CheckpointUnrecognised: about `checkpoint`.
     """
     if checkpoint is not None and random_weights:
         raise UsageError("a checkpoint and --random-weights contradict each other", "", "leave one of them out")
+    if random_weights and weights != "auto":
+        raise UsageError(f"--weights {weights} and --random-weights contradict each other",
+                         "--weights chooses between the copies inside a checkpoint", "leave one of them out")
     if checkpoint is None and not (random_weights and model):
         raise _nothing_to_load(model, random_weights)
     if checkpoint is None:
         assert model is not None
-        return _at_size(_random(model), input_size)
+        return at_size(_random(model), input_size)
     named_card(model)    # a wrong name is cheaper to say before reading
-    return _at_size(load_opened(open_checkpoint(Path(checkpoint), weights), model), input_size)
+    return at_size(load_opened(open_checkpoint(Path(checkpoint), weights), model), input_size)
 
 
 def load_opened(opened: Opened, model: str | None = None) -> Model:
@@ -62,8 +70,8 @@ def load_opened(opened: Opened, model: str | None = None) -> Model:
     module = build(card, known.recognised.classes)
     if form == "deployed":
         module = deployed(module)
-    _fill(module, known.state)
-    return Model(module, card.name, _origin(opened, form), card.preprocessing, known.recognised.classes, card)
+    _fill(module, known.state, opened.stored.path)
+    return Model(module, card.name, _origin(opened, form), card.preprocessing, known.recognised.classes, card, "card")
 
 
 def named_card(model: str | None) -> Card | None:
@@ -93,25 +101,37 @@ def _random(model: str) -> Model:
     if card is None:
         return Model(module, model.partition(":")[2], Weights("random"), Preprocessing())
     form = next(iter(card.forms))
-    return Model(module, card.name, Weights("random", form=form), card.preprocessing, IMAGENET_CLASSES, card)
+    return Model(module, card.name, Weights("random", form=form), card.preprocessing, IMAGENET_CLASSES, card, "card")
 
 
 def _load_user(opened: Opened, spec: str) -> Model:
     module = build_user(spec).float()
-    found, wanted = shapes(opened.state), shapes(module.state_dict())
-    listed = [Difference(key, found.get(key), shape) for key, shape in wanted.items() if found.get(key) != shape]
-    listed += [Difference(key, shape, None) for key, shape in found.items() if key not in wanted]
+    wanted = shapes(module.state_dict())
+    # Wrappers' prefixes come off only as far as the module's names need: one may be its own attribute.
+    listed, state = min(((_differences(shapes(state), wanted), state) for state in strippings(opened.state)),
+                        key=lambda pair: len(pair[0]))
     if listed:
         raise CheckpointMismatch(f"the weights in {opened.stored.path} do not fit {spec}",
                                  f"first differences: {'; '.join(str(entry) for entry in listed[:SHOWN])}",
                                  "let the factory build the module that the checkpoint was saved from")
-    _fill(module, opened.state)
+    _fill(module, state, opened.stored.path)
     return Model(module, spec.partition(":")[2], _origin(opened, "single"), Preprocessing())
 
 
-def _fill(module: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Copy weights in. Names and shapes were compared before; counters stay as built, since no inference reads them."""
-    kept = {key: value for key, value in module.state_dict().items() if is_counter(key)}
+def _differences(found: Shapes, wanted: Shapes) -> list[Difference]:
+    listed = [Difference(key, found.get(key), shape) for key, shape in wanted.items() if found.get(key) != shape]
+    return listed + [Difference(key, shape, None) for key, shape in found.items() if key not in wanted]
+
+
+def _fill(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Copy weights in. Names and shapes were compared before; counters stay as built, since no inference reads them.
+
+    Raises:
+        CheckpointContent: `path` holds whole numbers where the module has weights, or the other way round.
+    """
+    built = module.state_dict()
+    check_kinds(path, state, built)
+    kept = {key: value for key, value in built.items() if is_counter(key)}
     module.load_state_dict({**{key: value for key, value in state.items() if not is_counter(key)}, **kept}, strict=True)
 
 
@@ -120,24 +140,17 @@ def _origin(opened: Opened, form: FormName) -> Weights:
     return Weights("checkpoint", stored.path.name, stored.sha256, opened.ema, form)
 
 
-def randomise_norms(module: nn.Module) -> nn.Module:
-    """Give every BatchNorm random statistics, in place: a fresh one is the identity, and a fused graph that dropped it
-    would pass every check. The ranges keep activations of deep networks as large as trained ones have them.
+def at_size(model: Model, size: int | None) -> Model:
+    """`model` for inputs of `size` x `size` pixels, if it can take them; as it is where `size` is None.
+
+    The zoo's models are tried on the meta device, where it costs no time. Other modules are run once: one may hold
+    tensors that are neither parameters nor buffers, which stay on the CPU.
+
+    Raises:
+        UsageError: `size` is not positive.
+        InputSizeRejected: the module cannot take such images; in its own words.
+        ExportFailed: it fails in a way that has nothing to do with sizes.
     """
-    with torch.no_grad():
-        for norm in module.modules():
-            if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d) and norm.running_var is not None:
-                assert norm.running_mean is not None
-                norm.running_mean.normal_(0, 0.1)
-                norm.running_var.uniform_(0.5, 1.5)
-                if norm.affine:
-                    norm.weight.uniform_(0.5, 1.5)
-                    norm.bias.normal_(0, 0.1)
-    return module
-
-
-def _at_size(model: Model, size: int | None) -> Model:
-    """`model` for inputs of another size, if it can take them: tried on the meta device, where it costs no time."""
     if size is None or (size == model.preprocessing.input_size and model.card is not None):
         return model
     if size < 1:
@@ -146,9 +159,17 @@ def _at_size(model: Model, size: int | None) -> Model:
         raise InputSizeRejected(f"{model.name} takes {model.preprocessing.input_size}x"
                                 f"{model.preprocessing.input_size} images only", "its position embedding has that size",
                                 "leave the input size out")
-    try:
-        cost(model.module, torch.empty(1, 3, size, size, device="meta"))
-    except (RuntimeError, ValueError, AssertionError, IndexError, ZeroDivisionError) as error:
-        raise InputSizeRejected(f"{model.name} cannot take {size}x{size} images", str(error).splitlines()[0],
-                                f"its own size is {model.preprocessing.input_size}") from error
+    if model.card is None:
+        with evaluating(model.module), torch.no_grad():
+            call(model.module, torch.zeros(1, 3, size, size))
+    else:
+        _try_on_meta(model, size)
     return replace(model, preprocessing=replace(model.preprocessing, input_size=size))
+
+
+def _try_on_meta(model: Model, size: int) -> None:
+    try:
+        macs(model.module, torch.empty(1, 3, size, size, device="meta"))
+    except Exception as error:    # what a forward pass raises is up to who wrote it
+        raise InputSizeRejected(f"{model.name} cannot take {size}x{size} images", first_sentence(error),
+                                f"its own size is {model.preprocessing.input_size}") from error

@@ -30,7 +30,11 @@ class Weights:
 
 @dataclass(frozen=True)
 class Model:
-    """A module in eval mode, float32. `card` is None for an architecture of the user's own."""
+    """A module in eval mode, float32. `card` is None for an architecture of the user's own.
+
+    `preprocessing_from` says who knows how photos become inputs: the model's card, the user, or nobody. Parity cannot
+    tell a wrong one, since checkpoint and artifacts see the same inputs.
+    """
 
     module: nn.Module
     name: str
@@ -38,3 +42,4 @@ class Model:
     preprocessing: Preprocessing
     classes: int | None = None
     card: Card | None = None
+    preprocessing_from: Literal["card", "user", "assumed"] = "assumed"

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ghostdeploy.errors import FileMissing, ImageUnreadable
+from ghostdeploy.errors import FileMissing, ImageUnreadable, UsageError
 from ghostdeploy.tensors import FloatArray
 
 Interpolation = Literal["bilinear", "bicubic", "nearest"]
@@ -21,7 +21,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a photo becomes an input: the shorter side is resized to `input_size / crop`, then the centre is cropped.
+    """How a photo becomes an input: the shorter side is resized to `resize` pixels, then the centre is cropped.
 
     `mean` and `std` are per RGB channel, for pixel values scaled to 0..1.
     """
@@ -32,13 +32,27 @@ class Preprocessing:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
 
+    def __post_init__(self) -> None:
+        if self.interpolation not in RESAMPLING:
+            raise UsageError(f"no such interpolation: {self.interpolation}", "", f"choose from {', '.join(RESAMPLING)}")
+        if not 0 < self.crop <= 1:
+            raise UsageError(f"a crop of {self.crop} is no share", "", "give a number above 0 and up to 1, e.g. 0.875")
+        if not all(math.isfinite(v) for v in self.mean) or not all(math.isfinite(v) and v > 0 for v in self.std):
+            raise UsageError(f"mean {self.mean} and std {self.std} normalise nothing", "",
+                             "give finite numbers, and std above 0")
+
+    @property
+    def resize(self) -> int:
+        """Pixels of the shorter side after the resize: whole ones, as timm and torchvision count them."""
+        return math.floor(self.input_size / self.crop)
+
     def pixels(self, image: Image.Image) -> FloatArray:
         """The cropped image as RGB in 0..1, [1, 3, input_size, input_size]."""
         rgb, size = image.convert("RGB"), self.input_size
-        # Whole pixels as timm and torchvision count them (the longer side is cut off, the margin rounded): one column
-        # more moved EfficientNet-Lite0's probabilities on a photo by 0.01.
-        shorter, resized = min(rgb.size), math.floor(size / self.crop)
-        width, height = (int(resized * side / shorter) for side in rgb.size)
+        # The longer side is cut off and the margin rounded, as timm and torchvision do: one column more moved
+        # EfficientNet-Lite0's probabilities on a photo by 0.01.
+        shorter = min(rgb.size)
+        width, height = (int(self.resize * side / shorter) for side in rgb.size)
         rgb = rgb.resize((width, height), RESAMPLING[self.interpolation])
         left, top = round((width - size) / 2), round((height - size) / 2)
         crop = np.asarray(rgb.crop((left, top, left + size, top + size)), np.float32) / np.float32(255)

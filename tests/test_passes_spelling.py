@@ -8,9 +8,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from ghostdeploy.lowering.passes import (
+    AttentionAsProducts,
     DropNoops,
     FloatScalars,
     HardSigmoidAsClamp,
+    SelectAsSlice,
     SiluAsProduct,
     SpellAsView,
     SpellHardtanhLimits,
@@ -110,3 +112,29 @@ def test_whole_numbers_become_floats_for_float_tensors_only() -> None:
                                   FloatScalars())
     assert outcome.changed == 3
     assert operators(graph)["mul.Tensor"] == 2
+
+
+def _attention(x, **options):
+    q, k, v = x.reshape(2, 6, 4, 2, 4).permute(3, 0, 2, 1, 4)[[0, 1, 0]].unbind(0)
+    return F.scaled_dot_product_attention(q, k[:, :, :5], v[:, :, :5], **options)
+
+
+@pytest.mark.parametrize("options", [{}, {"scale": 0.25}])
+def test_attention_is_two_products(options) -> None:
+    graph, _ = rewritten(Function(lambda x: _attention(x, **options)), EXAMPLE, AttentionAsProducts())
+    assert (operators(graph)["bmm.default"], operators(graph)["softmax.int"]) == (2, 1)
+    assert not [op for op in operators(graph) if "attention" in op]
+
+
+@pytest.mark.parametrize(("options", "why"), [
+    ({"attn_mask": torch.eye(6, 5).bool() | (torch.arange(5) == 0)}, "mask"), ({"is_causal": True}, "masks scores")])
+def test_masked_attention_is_refused(options, why: str) -> None:
+    _, (outcome,) = rewritten(Function(lambda x: _attention(x, **options)), EXAMPLE, AttentionAsProducts())
+    assert why in outcome.refused[0].why
+
+
+@pytest.mark.parametrize("function", [lambda x: x[:, 0], lambda x: x.select(-1, -2) + x[..., 1], lambda x: x[1, 2]])
+def test_a_select_is_a_slice(function) -> None:
+    graph, _ = rewritten(Function(function), EXAMPLE, SelectAsSlice())
+    assert not operators(graph)["select.int"]
+    assert operators(graph)["slice.Tensor"] == operators(graph)["reshape.default"] >= 1

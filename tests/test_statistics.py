@@ -27,12 +27,13 @@ def test_the_headline_is_the_median_of_round_medians(rounds: list[list[int]]) ->
 def test_an_interval_encloses_its_headline(rounds: list[list[int]]) -> None:
     found, headline = statistics.interval(rounds), statistics.median_of_medians(rounds)
     assert found.low <= headline * (1 + 1e-12) and headline <= found.high * (1 + 1e-12)
-    assert found.low >= 0 and found.confidence == 0.95
+    assert found.low >= 0
+    assert found.confidence >= 0.95 or (len(rounds) == 1 and len(rounds[0]) < 6)
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(ROUND, min_size=5, max_size=9))
-def test_a_bootstrap_stays_within_what_was_seen(rounds: list[list[int]]) -> None:
+@given(st.lists(ROUND, min_size=6, max_size=12))
+def test_order_statistics_stay_within_what_was_seen(rounds: list[list[int]]) -> None:
     found, medians = statistics.interval(rounds), statistics.round_medians(rounds)
     assert medians.min() <= found.low and found.high <= medians.max()
 
@@ -61,7 +62,7 @@ def test_the_order_of_the_rounds_does_not_matter(rounds: list[list[int]]) -> Non
 
 
 @pytest.mark.parametrize(("count", "method"), [(1, "order-statistics-runs"), (2, "student-t-rounds"),
-                                               (4, "student-t-rounds"), (5, "bootstrap-rounds")])
+                                               (5, "student-t-rounds"), (6, "order-statistics-rounds")])
 def test_the_method_is_named(count: int, method: str) -> None:
     assert statistics.interval([[10, 11, 12]] * count).method == method
 
@@ -83,24 +84,38 @@ def test_the_t_interval_is_the_textbooks() -> None:
     assert found.high - 12 == pytest.approx(4.3027 * 2 / math.sqrt(3), rel=1e-4)
 
 
+def test_the_t_interval_is_around_the_mean() -> None:
+    """Around the median, with the width that belongs to the mean, 3 rounds covered 93.6 % only."""
+    found = statistics.interval([[10], [11], [18]])
+    assert (found.low + found.high) / 2 == pytest.approx(13) and found.low < 11 < found.high
+
+
 def test_the_order_statistics_are_the_sign_tests() -> None:
     """For 100 values the textbook's ranks are 40 and 61, at 96.5 %."""
     found = statistics.interval([list(range(1, 101))])
-    assert (found.low, found.high) == (40, 61)
+    assert (found.low, found.high) == (40, 61) and found.confidence == pytest.approx(0.9648, abs=1e-4)
 
 
-@pytest.mark.parametrize("count", [2, 3, 5, 7])
-@pytest.mark.parametrize("shape", ["normal", "lognormal"])
+@pytest.mark.parametrize(("runs", "attained"), [(1, 0.0), (2, 0.5), (5, 0.9375), (6, 0.96875)])
+def test_few_runs_do_not_claim_95_percent(runs: int, attained: float) -> None:
+    assert statistics.interval([list(range(1, runs + 1))]).confidence == attained
+
+
+@pytest.mark.parametrize(("count", "shape"), [(3, "normal"), (3, "lognormal"), (5, "normal"), (5, "lognormal"),
+                                              (11, "lognormal")])
 def test_the_interval_covers_the_truth_as_often_as_it_says(count: int, shape: str) -> None:
-    """200 simulated measurements; 93 % less two and a half standard errors of a share of 200 is 88.5 %."""
+    """10 000 simulated measurements: 95 % less 2.5 standard errors is 94.46 %.
+
+    What 5 rounds span covers 93.75 %, a percentile bootstrap of 11 rounds 93.6 %.
+    """
     random = np.random.default_rng(count)
     covered = 0
-    for _ in range(200):
+    for _ in range(10_000):
         noise = random.normal(0, 0.03, count)
         medians = 1e6 * (1 + noise if shape == "normal" else np.exp(noise))
-        found = statistics.interval([[round(m)] * 3 for m in medians])
+        found = statistics.interval([[round(m)] for m in medians])
         covered += found.low <= 1e6 <= found.high
-    assert covered / 200 >= 0.885
+    assert covered / 10_000 >= 0.9446
 
 
 def test_runs_within_a_round_do_not_count_as_rounds() -> None:

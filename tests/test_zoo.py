@@ -109,6 +109,19 @@ def test_cards_agree_with_their_architecture(card: Card) -> None:
     assert (size.params, size.macs) == (form.params, form.macs)
 
 
+def test_the_accuracy_published_is_that_of_the_weights_named_first() -> None:
+    """ResNet-101 was trained often: the paper's teacher reached 77.4, other weights 82."""
+    card = zoo.card("resnet101")
+    published = card.first("top1")
+    assert published is not None and published.value == card.weights[0].top1
+    assert card.weights[0].where.removeprefix("HF Hub: timm/") in card.preprocessing_source
+
+
+def test_the_models_own_paper_stands_first() -> None:
+    published = zoo.card("efficientnet_b0").first("top1")
+    assert published is not None and "EfficientNet paper" in published.source and not published.derived
+
+
 def test_no_two_forms_have_the_same_tensors() -> None:
     prints = [form.fingerprint for card in cards() for form in card.forms.values()]
     assert len(set(prints)) == len(prints)

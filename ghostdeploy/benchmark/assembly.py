@@ -24,11 +24,11 @@ KB_PER_MB = 1e6 / 1024      # the kernel's kB are KiB; ours are decimal
 
 
 def assemble(subject: Subject, threads: int, protocol: Protocol, device: DeviceInfo, attempts: Sequence[Attempt],
-             memory: Memory | None) -> Result:
-    """The result of all rounds of one artifact with one thread count."""
+             memory: Memory | None, memory_failure: str | None = None) -> Result:
+    """The result of all rounds of one artifact with one thread count; `memory_failure` says why there is no memory."""
     rounds = tuple(attempt.record() for attempt in attempts)
     parity, mismatch = _compared(subject, attempts)
-    judgement = judge(_evidence(rounds, protocol, threads, mismatch))
+    judgement = judge(_evidence(rounds, protocol, threads, mismatch, memory_failure))
     return Result(
         schema_version=SCHEMA_VERSION, created=datetime.now(UTC).isoformat(timespec="seconds"), ghostdeploy=VERSION,
         model=subject.model, runtime=attempts[0].run.report.runtime, device=device,
@@ -52,7 +52,8 @@ def _compared(subject: Subject, attempts: Sequence[Attempt]) -> tuple[Parity | N
     return parity, None if parity.passed else f"{parity.max_rel_error:.1e} relative, limit {parity.limit:.1e}"
 
 
-def _evidence(rounds: tuple[Round, ...], protocol: Protocol, threads: int, mismatch: str | None) -> Evidence:
+def _evidence(rounds: tuple[Round, ...], protocol: Protocol, threads: int, mismatch: str | None,
+              memory_failure: str | None) -> Evidence:
     samples = [r.samples_ns for r in rounds]
     return Evidence(
         median=statistics.median_of_medians(samples), interval=statistics.interval(samples), runs=protocol.runs,
@@ -60,7 +61,7 @@ def _evidence(rounds: tuple[Round, ...], protocol: Protocol, threads: int, misma
         threads=(threads, max((r.threads for r in rounds), key=lambda found: abs(found - threads))),
         cpus=(protocol.cpus, tuple(sorted({cpu for r in rounds for cpu in r.cpus}))),
         outliers=sum(len(r.outliers) for r in rounds), preempted=sum(r.preempted for r in rounds),
-        late=sum(r.late for r in rounds))
+        late=sum(r.late for r in rounds), memory_failure=memory_failure)
 
 
 def _summary(rounds: tuple[Round, ...], memory: Memory | None, judgement: Judgement) -> Summary:
@@ -90,8 +91,11 @@ def _conditions(rounds: tuple[Round, ...], protocol: Protocol) -> tuple[Conditio
     watched = (("other-load", "idle", first.load, last.load), ("temperature", "steady", first.thermal, last.thermal),
                ("stolen-time", "none", first.stolen_s, last.stolen_s),
                ("clocks", "fixed", _clocks(first.clocks_khz), _clocks(last.clocks_khz)))
-    return (affinity, *(Condition(name, aim, "not controlled", _text(before), _text(after), None)
-                        for name, aim, before, after in watched))
+    # Here nothing is ever closed: that is for phones.
+    apps = Condition("other-apps", "kept" if protocol.keep_apps else "closed",
+                     "achieved" if protocol.keep_apps else "not controlled", None, None, None)
+    return (affinity, apps, *(Condition(name, aim, "not controlled", _text(before), _text(after), None)
+                              for name, aim, before, after in watched))
 
 
 def _clocks(khz: Sequence[int | None]) -> str | None:

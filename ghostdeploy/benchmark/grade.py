@@ -10,7 +10,7 @@ from ghostdeploy.benchmark.statistics import Interval
 
 Grade = Literal["A", "B", "C", "D"]
 Code = Literal["interval-wide", "warm-up-not-converged", "output-mismatch", "output-unstable", "runs-too-few",
-               "threads-differ", "cpus-differ", "one-round", "outliers", "deadlines-missed"]
+               "threads-differ", "cpus-differ", "one-round", "outliers", "deadlines-missed", "memory-unknown"]
 
 # Widest relative interval of each grade. 1 % is criterion's noise threshold; 2 % the smallest difference that is worth
 # a verdict; 5 % is the project's limit of a valid measurement.
@@ -32,7 +32,10 @@ class Reason:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a judgement rests on. `converged` holds one entry per round; `mismatch` the failed comparison in words."""
+    """What a judgement rests on. `converged` holds one entry per round.
+
+    `mismatch` is the failed comparison in words, `memory_failure` what stopped the memory pass.
+    """
 
     median: float
     interval: Interval
@@ -45,6 +48,7 @@ class Evidence:
     outliers: int
     preempted: int
     late: int
+    memory_failure: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,9 @@ def _remarks(evidence: Evidence) -> list[Reason]:
     if evidence.outliers:
         reasons.append(Reason("outliers", f"{evidence.outliers} runs are outliers; the process lost its core "
                               f"{evidence.preempted} times while measuring", False))
+    if evidence.memory_failure:
+        reasons.append(Reason("memory-unknown", f"the memory pass failed, the times stand: {evidence.memory_failure}",
+                              False))
     if evidence.late:
         reasons.append(Reason("deadlines-missed", f"{evidence.late} runs took longer than the cadence allows", False))
     return reasons

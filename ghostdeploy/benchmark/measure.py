@@ -13,6 +13,7 @@ from ghostdeploy.benchmark.round import Attempt
 from ghostdeploy.benchmark.subject import Subject
 from ghostdeploy.device.base import Device
 from ghostdeploy.device.job import Memory
+from ghostdeploy.errors import GhostdeployError
 from ghostdeploy.progress import SILENT, Progress
 
 
@@ -29,7 +30,8 @@ def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol,
     """Measure every subject at every thread count; one result each, in the order of the subjects.
 
     Raises:
-        DeviceError, ArtifactRejected: see `Device.run`. A wrong output does not raise: the result is `valid: false`.
+        DeviceError, ArtifactRejected: a round failed, see `Device.run`. A wrong output does not raise: the result is
+            `valid: false`; nor does a failed memory pass: the result has no memory and says why.
     """
     cells = [Cell(subject, threads) for subject in subjects for threads in protocol.threads]
     info = device.describe()
@@ -39,7 +41,7 @@ def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol,
             progress.stage(f"round {number + 1} of {protocol.rounds}, {protocol.runs} runs each")
         attempts[index].append(_attempt(cells[index], device, protocol, position))
     progress.stage("memory, in a pass of its own")
-    return [assemble(cell.subject, cell.threads, protocol, info, done, _memory(cell, device, protocol))
+    return [assemble(cell.subject, cell.threads, protocol, info, done, *_memory(cell, device, protocol))
             for cell, done in zip(cells, attempts, strict=True)]
 
 
@@ -50,5 +52,10 @@ def _attempt(cell: Cell, device: Device, protocol: Protocol, position: int) -> A
     return Attempt(position, started, before, device.state(), run)
 
 
-def _memory(cell: Cell, device: Device, protocol: Protocol) -> Memory | None:
-    return device.run(protocol.job(cell.subject, cell.threads, "memory"), [cell.subject.sample]).report.memory
+def _memory(cell: Cell, device: Device, protocol: Protocol) -> tuple[Memory | None, str | None]:
+    """Memory, or why there is none: it comes last, and minutes of finished rounds do not hang on it."""
+    try:
+        run = device.run(protocol.job(cell.subject, cell.threads, "memory"), [cell.subject.sample])
+    except GhostdeployError as error:
+        return None, error.what
+    return run.report.memory, None

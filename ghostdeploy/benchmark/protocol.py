@@ -27,6 +27,7 @@ class Protocol:
         threads: thread counts, each measured and reported by itself.
         cpus: CPUs to pin to; None leaves the scheduler free, as an app would.
         every_ns: an app's cadence: time between the starts of runs; 0 is back to back.
+        keep_apps: leave other apps open; recorded in the result's conditions.
     """
 
     runs: int = 100
@@ -35,6 +36,7 @@ class Protocol:
     cpus: tuple[int, ...] | None = None
     warm_up: WarmUpRule = ANDROIDX
     every_ns: int = 0
+    keep_apps: bool = False
 
     def __post_init__(self) -> None:
         for name, values, most in (("runs", (self.runs,), MOST_RUNS), ("rounds", (self.rounds,), MOST_ROUNDS),
@@ -48,7 +50,8 @@ class Protocol:
     def job(self, subject: Subject, threads: int, task: Task) -> Job:
         """The job of one process. The memory pass is not timed, so a few runs and no warm-up do."""
         runs = self.runs if task == "time" else MEMORY_RUNS
-        deadline = START_SECONDS + (self.warm_up.max_ns + self.every_ns * runs) / 1e9 + SECONDS_PER_RUN * runs
+        deadline = (START_SECONDS + (self.warm_up.max_ns + self.every_ns * runs) / 1e9
+                    + SECONDS_PER_RUN * (runs + self.warm_up.fair_runs))
         return Job(subject.path, subject.model.format, task, subject.inputs, subject.outputs, threads, self.cpus, runs,
                    self.warm_up, self.every_ns, deadline)
 

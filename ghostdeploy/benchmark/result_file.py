@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ghostdeploy.errors import FileMissing, FileUnreadable, ResultInvalid, WriteFailed
+from ghostdeploy.errors import FileMissing, FileUnreadable, ResultInvalid
+from ghostdeploy.writing import writing
 
 LARGEST = 256 << 20     # bytes; a thousand rounds of ten thousand runs take 100 MB, and nothing of ours is larger
 
@@ -23,17 +24,15 @@ def write(content: dict[str, Any], path: Path) -> None:
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     part = None
     try:
-        with tempfile.NamedTemporaryFile("w", dir=path.absolute().parent, prefix=f".{path.name}.",
-                                         delete=False) as file:
-            part = Path(file.name)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.chmod(0o644)
-        part.replace(path)
-    except OSError as error:
-        raise WriteFailed(f"could not write {path}", os.strerror(error.errno or 0),
-                          "nothing was left behind; choose another file with -o") from error
+        with writing(path, "nothing was left behind; choose another file with -o"):
+            with tempfile.NamedTemporaryFile("w", dir=path.absolute().parent, prefix=f".{path.name}.",
+                                             delete=False) as file:
+                part = Path(file.name)
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            part.chmod(0o644)
+            part.replace(path)
     finally:
         if part is not None:
             with suppress(FileNotFoundError):

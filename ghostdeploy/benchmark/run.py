@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from ghostdeploy import device as devices
 from ghostdeploy.benchmark.measure import measure
@@ -14,10 +15,12 @@ from ghostdeploy.device import cpus as affinity
 from ghostdeploy.errors import UsageError
 from ghostdeploy.progress import SILENT, Progress
 
+MOST_EVERY_MS = 3_600_000.0
+
 
 def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rounds: int = 5,
-          threads: int | Sequence[int] = 1, cpus: str | None = None, every_ms: float = 0.0,
-          progress: Progress = SILENT) -> list[Result]:
+          threads: int | Sequence[int] | Literal["auto"] = 1, cpus: str | None = None, every_ms: float = 0.0,
+          keep_apps: bool = False, progress: Progress = SILENT) -> list[Result]:
     """Measure bundles (every artifact in them) and bare artifact files, interleaved.
 
     Args:
@@ -25,9 +28,11 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
         device: "local", or a device's serial; None for the one attached phone.
         runs: timed runs per round, after warm-up; every one is kept.
         rounds: fresh processes per artifact and thread count.
-        threads: one or several thread counts; each gives a result of its own.
+        threads: one or several thread counts, each gives a result of its own; "auto" is 1 and one thread on each CPU
+            that may be used (those of `cpus`, else of this process's affinity).
         cpus: "big", "all" or a hexadecimal mask to pin to; None leaves the scheduler free.
-        every_ms: milliseconds between the starts of runs, an app's cadence; 0 is back to back.
+        every_ms: milliseconds between the starts of runs, an app's cadence; 0 is back to back, an hour the most.
+        keep_apps: leave other apps open. For phones; nothing is ever closed on this machine. Recorded in the result.
 
     Returns:
         One result per artifact and thread count; times in ms. A wrong output or an unsteady machine does not raise:
@@ -40,9 +45,20 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
     """
     if not paths:
         raise UsageError("nothing to measure", "no bundle and no file was named", "name a bundle or an artifact file")
+    if not 0 <= every_ms <= MOST_EVERY_MS:      # false for NaN too
+        raise UsageError(f"--every-ms {every_ms} is out of range", f"it goes from 0 to {MOST_EVERY_MS:.0f}, an hour",
+                         "choose a number of milliseconds within it")
     target = devices.find(device)
-    counts = (threads,) if isinstance(threads, int) else tuple(threads)
-    chosen = None if cpus is None else affinity.choose(cpus, target.describe().cores)
-    protocol = Protocol(runs, rounds, counts, chosen, every_ns=round(every_ms * 1e6))
+    cores = target.describe().cores
+    chosen = None if cpus is None else affinity.choose(cpus, cores)
+    protocol = Protocol(runs, rounds, _counts(threads, len(chosen or cores)), chosen, every_ns=round(every_ms * 1e6),
+                        keep_apps=keep_apps)
     progress.stage("open " + ", ".join(Path(path).name for path in paths))
     return measure([subject for path in paths for subject in subjects(Path(path), target)], target, protocol, progress)
+
+
+def _counts(threads: int | Sequence[int] | Literal["auto"], available: int) -> tuple[int, ...]:
+    """Thread counts to measure. Several are worth comparing with one only where each has a CPU of its own."""
+    if threads == "auto":
+        return tuple(dict.fromkeys((1, available)))
+    return (threads,) if isinstance(threads, int) else tuple(int(count) for count in threads)

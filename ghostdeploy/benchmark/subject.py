@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ghostdeploy.bundle.reader import Artifact
 from ghostdeploy.device.base import Device
 from ghostdeploy.device.job import Job
 from ghostdeploy.device.runtimes.base import Array
+from ghostdeploy.digest import sha256
 from ghostdeploy.errors import BundleInvalid, FileMissing, FileUnreadable
 from ghostdeploy.lowering.artifact import Format, TensorSpec
 from ghostdeploy.parity import limit_for
@@ -67,7 +67,7 @@ def bare(path: Path, format: Format, device: Device) -> Subject:
     """
     report = device.run(Job(path, format, "infer"), ()).report
     sample, source = photo_input.sample(report.inputs)
-    model = MeasuredModel(path.name, None, path.name, path.stat().st_size, _sha256(path), format, None, "unknown")
+    model = MeasuredModel(path.name, None, path.name, path.stat().st_size, _hash(path), format, None, "unknown")
     return Subject(path, model, report.inputs, report.outputs, sample, source, None)
 
 
@@ -88,9 +88,8 @@ def _tensor(path: Path) -> Array:
     return array
 
 
-def _sha256(path: Path) -> str:
+def _hash(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256(path)
     except OSError as error:
         raise FileUnreadable(f"cannot read {path}", str(error), "check its permissions") from error

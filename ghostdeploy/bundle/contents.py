@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch.fx import GraphModule
 
 from ghostdeploy.bundle import documents, manifest
 from ghostdeploy.bundle.labels import Labels
-from ghostdeploy.bundle.staging import MANIFEST, write_sums
+from ghostdeploy.bundle.staging import MANIFEST, NEXT, write
+from ghostdeploy.bundle.sums import SUMS, listing
 from ghostdeploy.cost import cost
 from ghostdeploy.fusion import FusionReport
 from ghostdeploy.lowering.artifact import Lowered
 from ghostdeploy.model import Model
 from ghostdeploy.parity import Parity
 from ghostdeploy.reference import Reference
+from ghostdeploy.tensors import FloatArray
+from ghostdeploy.writing import writing
 
 
 @dataclass(frozen=True)
@@ -35,32 +40,46 @@ def write_contents(staging: Path, model: Model, embedded: bool, truth: Reference
     """Golden files, labels, manifest, card, notices, Android sources and checksums."""
     golden = _write_golden(staging, truth, labels)
     if labels is not None:
-        (staging / "labels.txt").write_text("".join(f"{name}\n" for name in labels.names), encoding="utf-8")
+        write(staging / "labels.txt", "".join(f"{name}\n" for name in labels.names))
     deployed = cost(graph, torch.zeros_like(torch.from_numpy(truth.inputs[:1])))
     document = manifest.document(model, embedded, truth, fusion, deployed, labels, golden, [
         manifest.artifact(staging / product.file, product.lowered, product.parity) for product in products])
-    (staging / MANIFEST).write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    write(staging / MANIFEST, json.dumps(document, indent=2, allow_nan=False) + "\n")
     documents.write(staging, document, truth, labels)
-    write_sums(staging)
+    write(staging / SUMS, listing(staging))
 
 
 def _write_golden(staging: Path, truth: Reference, labels: Labels | None) -> manifest.GoldenFiles:
     """The first photo in full; of the others the cropped pixels, from which the input follows exactly."""
-    (staging / "golden" / "photos").mkdir(parents=True)
+    with writing("golden/photos", NEXT):
+        (staging / "golden" / "photos").mkdir(parents=True)
     photos = tuple(f"golden/photos/{name}.png" for name in truth.names)
     for index, name in enumerate(photos):
-        truth.image(index).save(staging / name)
+        write(staging / name, _png(truth.image(index)))
     files = manifest.GoldenFiles(photos[0], "golden/input.npy", "golden/output.npy", "golden/top5.json", photos,
                                  "golden/photo_outputs.npy")
-    np.save(staging / files.input, truth.inputs[:1])
-    np.save(staging / files.output, truth.outputs[:1])
-    np.save(staging / files.photo_outputs, truth.outputs)
+    for name, array in ((files.input, truth.inputs[:1]), (files.output, truth.outputs[:1]),
+                        (files.photo_outputs, truth.outputs)):
+        write(staging / name, _npy(array))
     top5 = {name: top_classes(row, labels) for name, row in zip(photos, truth.outputs, strict=True)}
-    (staging / files.top5).write_text(json.dumps(top5, indent=2) + "\n", encoding="utf-8")
+    write(staging / files.top5, json.dumps(top5, indent=2) + "\n")
     return files
 
 
-def top_classes(row: np.ndarray[tuple[int, ...], np.dtype[np.float32]], labels: Labels | None,
+def _npy(array: FloatArray) -> bytes:
+    """The bytes of a .npy file. (numpy's own writing to a full disk raises an OSError without an error number.)"""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "png")
+    return buffer.getvalue()
+
+
+def top_classes(row: FloatArray, labels: Labels | None,
                 count: int = 5) -> list[dict[str, str | int | float]]:
     """The `count` highest outputs: index, score, and label where there is one."""
     order = np.argsort(-row, kind="stable")[:count]

@@ -8,7 +8,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ghostdeploy.bundle.labels import Labels
+from ghostdeploy.bundle.staging import NEXT
+from ghostdeploy.bundle.staging import write as write_file
 from ghostdeploy.reference import Reference
+from ghostdeploy.writing import writing
 
 # Template in the package -> file in the bundle. The Android sources are for the formats named.
 CARD, NOTICE = "MODEL_CARD.md", "LICENSE-NOTES.md"
@@ -31,7 +34,8 @@ def write(staging: Path, manifest: dict[str, Any], truth: Reference, labels: Lab
     wanted = {CARD: CARD, NOTICE: NOTICE, "build.gradle.kts.snippet": GRADLE}
     for format_ in formats:
         wanted |= ANDROID.get(format_, {})
-    (staging / "android").mkdir()
+    with writing("android", NEXT):
+        (staging / "android").mkdir()
     for template, target in wanted.items():
         text = environment.get_template(template).render(**shared)
-        (staging / target).write_text(text, encoding="utf-8")
+        write_file(staging / target, text)

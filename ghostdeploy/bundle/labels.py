@@ -40,7 +40,7 @@ def _read(file: Path) -> tuple[str, ...]:
     if not file.exists():
         raise FileMissing(f"no such labels file: {file}", "", "check --labels")
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()     # Windows editors put a mark in front
     except (OSError, UnicodeDecodeError) as error:
         raise FileUnreadable(f"cannot read {file} as text", str(error), "give a UTF-8 text file") from error
     while lines and not lines[-1].strip():

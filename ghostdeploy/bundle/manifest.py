@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ghostdeploy.bundle.labels import Labels
-from ghostdeploy.bundle.staging import sha256
 from ghostdeploy.cost import Cost
 from ghostdeploy.device.records import to_json
+from ghostdeploy.digest import sha256
 from ghostdeploy.fusion import FusionReport
-from ghostdeploy.lowering.artifact import Lowered
+from ghostdeploy.lowering.artifact import Format, Lowered
 from ghostdeploy.model import Model
 from ghostdeploy.parity import Parity
 from ghostdeploy.reference import Reference
@@ -23,6 +23,9 @@ from ghostdeploy.version import VERSION
 
 SCHEMA_VERSION = 1
 TOOLS = ("torch", "executorch", "ai-edge-litert", "onnx", "onnxsim", "onnxruntime", "timm", "torchvision", "numpy")
+
+# The package on this machine whose runtime answers in the parity check (device/runtimes).
+VERIFIERS: dict[Format, str] = {"pte": "executorch", "tflite": "ai-edge-litert", "onnx": "onnxruntime"}
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,18 @@ def artifact(file: Path, lowered: Lowered, parity: Parity) -> dict[str, Any]:
         "size": file.stat().st_size,
         "inputs": [dataclasses.asdict(spec) for spec in lowered.inputs],
         "outputs": [dataclasses.asdict(spec) for spec in lowered.outputs],
-        "runtime": dataclasses.asdict(lowered.runtime),
+        "runtime": runtime(lowered),
         "delegation": None if lowered.delegation is None else dataclasses.asdict(lowered.delegation),
         "parity": to_json(parity),
         "passes": dict(lowered.passes),
     }
+
+
+def runtime(lowered: Lowered) -> dict[str, Any]:
+    """What an artifact needs, and the package that ran it here. Packages count their versions each by itself."""
+    package = VERIFIERS[lowered.format]
+    return {"name": lowered.runtime.name, "minimum": lowered.runtime.minimum,
+            "verified": {"package": package, "version": version(package)}}
 
 
 def document(model: Model, embedded: bool, truth: Reference, fusion: FusionReport, deployed: Cost,
@@ -68,8 +78,9 @@ def document(model: Model, embedded: bool, truth: Reference, fusion: FusionRepor
         "weights": {"kind": weights.kind, "file": weights.file, "sha256": weights.sha256, "ema": weights.ema,
                     "form": weights.form},
         "preprocessing": {
-            "input_size": prep.input_size, "crop": prep.crop, "interpolation": prep.interpolation,
-            "mean": list(prep.mean), "std": list(prep.std), "colour_order": "rgb", "range": [0, 1],
+            "source": model.preprocessing_from, "input_size": prep.input_size, "resize": prep.resize, "crop": prep.crop,
+            "interpolation": prep.interpolation, "mean": list(prep.mean), "std": list(prep.std),
+            "colour_order": "rgb", "range": [0, 1],
             "normalisation_inside": embedded, "softmax_inside": embedded,
         },
         "fusion": fusion.as_dict(),

@@ -10,10 +10,14 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from ghostdeploy import schemas
-from ghostdeploy.bundle.staging import MANIFEST, sha256
+from ghostdeploy.bundle.staging import MANIFEST
+from ghostdeploy.bundle.sums import SUMS, read_sums
+from ghostdeploy.digest import sha256
 from ghostdeploy.errors import BundleInvalid, FileMissing
 from ghostdeploy.lowering.artifact import Format, Precision, TensorSpec
 from ghostdeploy.preprocessing import Preprocessing
+
+AGAIN = "export the bundle again"
 
 
 @dataclass(frozen=True)
@@ -67,21 +71,21 @@ def open_bundle(path: Path) -> Bundle:
 
     Raises:
         FileMissing: there is no such directory.
-        BundleInvalid: it holds no valid manifest, or a file is missing or differs from its sha256.
+        BundleInvalid: it holds no valid manifest, or a file is missing, leads outside or differs from its sha256.
     """
     if not path.exists():
         raise FileMissing(f"no such bundle: {path}", "", "make one with `ghostdeploy export`")
     document = _manifest(path)
+    labels, prep = document["labels"], document["preprocessing"]
     artifacts = tuple(_artifact(path, entry) for entry in document["artifacts"])
     golden = Golden(*(_member(path, document["golden"][key]) for key in ("image", "input", "output")))
-    prep = document["preprocessing"]
-    labels = document["labels"]
+    _check_sums(path, _named(document), {artifact.file: artifact.sha256 for artifact in artifacts})
     return Bundle(
         path=path, manifest=document, artifacts=artifacts, golden=golden,
         preprocessing=Preprocessing(prep["input_size"], prep["crop"], prep["interpolation"], tuple(prep["mean"]),
                                     tuple(prep["std"])),
         normalisation_inside=prep["normalisation_inside"], softmax_inside=prep["softmax_inside"],
-        labels=None if labels is None else tuple(_member(path, labels["file"]).read_text().splitlines()),
+        labels=None if labels is None else _labels(path, labels),
     )
 
 
@@ -90,34 +94,75 @@ def _manifest(path: Path) -> dict[str, Any]:
     if not file.is_file():
         raise BundleInvalid(f"{path} is no bundle", f"it has no {MANIFEST}", "make one with `ghostdeploy export`")
     try:
-        document = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise BundleInvalid(f"cannot read {file}", str(error), "export the bundle again") from error
-    problems = list(Draft202012Validator(schemas.manifest()).iter_errors(document))
-    if problems:
-        where = "/".join(str(p) for p in problems[0].absolute_path) or "the document"
-        raise BundleInvalid(f"{file} is no valid manifest", f"{where}: {problems[0].message[:200]}",
+        document = json.loads(_member(path, MANIFEST).read_text(encoding="utf-8"))
+        problem = next(Draft202012Validator(schemas.manifest()).iter_errors(document), None)
+        why = None if problem is None else (f"{'/'.join(map(str, problem.absolute_path)) or 'the document'}: "
+                                            f"{problem.message[:200]}")
+    except (OSError, ValueError, RecursionError) as error:      # RecursionError: thousands of nested brackets
+        raise BundleInvalid(f"cannot read {file}", str(error), AGAIN) from error
+    if why is not None:
+        raise BundleInvalid(f"{file} is no valid manifest", why,
                             "export the bundle again with this version of ghostdeploy")
     found: dict[str, Any] = document
     return found
 
 
 def _member(root: Path, name: str) -> Path:
-    """A file of the bundle; names cannot point outside it."""
+    """A file of the bundle; neither names nor links can point outside it."""
     inside = PurePosixPath(name)
-    if inside.is_absolute() or ".." in inside.parts:
-        raise BundleInvalid(f"the manifest of {root} names a file outside the bundle: {name}", "",
-                            "do not use this bundle")
-    if not (root / inside).is_file():
-        raise BundleInvalid(f"{root} lacks {name}", "the manifest names it", "export the bundle again")
+    outside = inside.is_absolute() or ".." in inside.parts
+    if not outside and not (root / inside).is_file():
+        raise BundleInvalid(f"{root} lacks {name}", "an export writes it", AGAIN)
+    if outside or not (root / inside).resolve().is_relative_to(root.resolve()):
+        raise BundleInvalid(f"{root} names a file outside the bundle: {name}", "", "do not use this bundle")
     return root / inside
 
 
-def _artifact(root: Path, entry: dict[str, Any]) -> Artifact:
+def _named(document: dict[str, Any]) -> list[str]:
+    """Every file that the manifest names, itself included."""
+    golden, labels = document["golden"], document["labels"]
+    single = [golden[key] for key in ("image", "input", "output", "top5", "photo_outputs")]
+    return [MANIFEST, *(entry["file"] for entry in document["artifacts"]), *single, *golden["photos"],
+            *([] if labels is None else [labels["file"]])]
+
+
+def _check_sums(root: Path, used: list[str], told: dict[Path, str]) -> None:
+    """Every file of `SHA256SUMS` against its hash; `used` must be among them, and `told` (the manifest's) agree."""
+    for name in (SUMS, *used):
+        _member(root, name)
+    try:
+        sums = read_sums(root)
+    except (OSError, ValueError) as error:
+        raise BundleInvalid(f"cannot read {root / SUMS}", str(error), AGAIN) from error
+    missing = [name for name in used if name not in sums]
+    if missing:
+        raise BundleInvalid(f"{root / SUMS} does not name {missing[0]}", "an export names every file", AGAIN)
+    for name, expected in sums.items():
+        file = _member(root, name)
+        try:
+            found = sha256(file)
+        except OSError as error:
+            raise BundleInvalid(f"cannot read {file}", str(error), "check its permissions") from error
+        if found != expected:
+            raise BundleInvalid(f"{file} is not the file that was exported", f"its sha256 differs from {SUMS}", AGAIN)
+        if told.get(file, expected) != expected:
+            raise BundleInvalid(f"{file} is not the file that was exported", "its sha256 differs from the manifest",
+                                AGAIN)
+
+
+def _labels(root: Path, entry: dict[str, Any]) -> tuple[str, ...]:
     file = _member(root, entry["file"])
-    if sha256(file) != entry["sha256"]:
-        raise BundleInvalid(f"{file} is not the file that was exported", "its sha256 differs from the manifest",
-                            "export the bundle again")
+    try:
+        names = tuple(file.read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundleInvalid(f"cannot read {file} as text", str(error), AGAIN) from error
+    if len(names) != entry["count"]:
+        raise BundleInvalid(f"{file} has {len(names)} labels", f"the manifest says {entry['count']}", AGAIN)
+    return names
+
+
+def _artifact(root: Path, entry: dict[str, Any]) -> Artifact:
     inputs, outputs = (tuple(TensorSpec(**{**spec, "shape": tuple(spec["shape"])}) for spec in entry[key])
                        for key in ("inputs", "outputs"))
-    return Artifact(file, entry["format"], entry["precision"], entry["sha256"], entry["size"], inputs, outputs)
+    return Artifact(_member(root, entry["file"]), entry["format"], entry["precision"], entry["sha256"], entry["size"],
+                    inputs, outputs)

@@ -10,7 +10,7 @@ from torch import Tensor
 from ghostdeploy.checkpoint.read import Stored, read
 from ghostdeploy.checkpoint.recognise import Recognised, recognise
 from ghostdeploy.checkpoint.structure import is_counter, shapes
-from ghostdeploy.checkpoint.unwrap import Copy, Found, WeightsChoice, choose, find
+from ghostdeploy.checkpoint.unwrap import Copy, Found, WeightsChoice, choose, find, strippings
 from ghostdeploy.checkpoint.values import usable
 from ghostdeploy.zoo import Card
 
@@ -19,8 +19,8 @@ from ghostdeploy.zoo import Card
 class Opened:
     """The weights that a file holds, not yet attributed to an architecture.
 
-    `state` is finite float32 under the file's names; `dtypes` are the types as stored; `ema` says that the averaged
-    copy was taken, `copies` what there was to choose from.
+    `state` is finite float32 under the file's names, whole numbers as stored; `dtypes` are the types as stored; `ema`
+    says that the averaged copy was taken, `copies` what there was to choose from.
     """
 
     stored: Stored
@@ -34,6 +34,12 @@ class Opened:
     def copies(self) -> tuple[str, ...]:
         """Of `raw` and `ema`, those inside."""
         return tuple(name for name, copy in (("raw", self.found.raw), ("ema", self.found.ema)) if copy is not None)
+
+    @property
+    def stripped(self) -> dict[str, Tensor]:
+        """`state` without any wrapper's prefix: the names of the zoo's models begin with none."""
+        *_, shortest = strippings(self.state)
+        return shortest
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,8 @@ def identify(opened: Opened, only: Card | None = None) -> Identified:
     Raises:
         CheckpointMismatch, CheckpointUnrecognised.
     """
-    known = recognise(opened.stored.path, shapes(opened.state), ordered=opened.stored.ordered, arch=opened.found.arch,
+    stripped = opened.stripped
+    known = recognise(opened.stored.path, shapes(stripped), ordered=opened.stored.ordered, arch=opened.found.arch,
                       only=only)
-    state = {known.names[key]: value for key, value in opened.state.items() if not is_counter(key)}
+    state = {known.names[key]: value for key, value in stripped.items() if not is_counter(key)}
     return Identified(opened, known, state)

@@ -11,10 +11,11 @@ import torch
 from ghostdeploy.checkpoint.identify import identify, open_checkpoint
 from ghostdeploy.checkpoint.recognise import Naming
 from ghostdeploy.checkpoint.unwrap import WeightsChoice
-from ghostdeploy.cost import Cost, cost
+from ghostdeploy.cost import Cost, cost, macs, params
 from ghostdeploy.fusion import fuse
 from ghostdeploy.loading import load_opened, named_card
 from ghostdeploy.progress import SILENT, Progress
+from ghostdeploy.trace import trace
 from ghostdeploy.zoo import FormName
 
 SCHEMA_VERSION = 1
@@ -69,7 +70,8 @@ def inspect(path: Path, *, model: str | None = None, weights: WeightsChoice = "a
     """Describe the checkpoint at `path`; `model` names a card or factory where it is not to be recognised by itself.
 
     Raises:
-        as `ghostdeploy.load`.
+        ExportFailed, InputSizeRejected: the model cannot be traced.
+        The errors of `ghostdeploy.load`.
     """
     progress.stage("read the checkpoint")
     card = named_card(model)
@@ -80,15 +82,16 @@ def inspect(path: Path, *, model: str | None = None, weights: WeightsChoice = "a
     progress.stage("try the fusion")
     size = loaded.preprocessing.input_size
     example = torch.zeros(1, 3, size, size)
-    fused = fuse(loaded.module, example, verify=False)
+    graph = trace(loaded.module, example)
+    fused = fuse(graph, example, verify=False)
     report = fused.report
     return Inspection(
         file=path.name, sha256=opened.stored.sha256, container=opened.stored.kind,
         architecture=type(loaded.module).__name__, card=loaded.card.name if loaded.card else None,
         title=loaded.card.title if loaded.card else None, form=loaded.weights.form,
         naming=known.naming if known else None, classes=loaded.classes, weights="ema" if opened.ema else "raw",
-        inside=opened.copies, at=opened.copy.at, dtypes=opened.dtypes, tensors=len(opened.state), input_size=size,
-        as_stored=cost(loaded.module, example), fused=cost(fused.module, example),
+        inside=opened.copies, at=opened.copy.at, dtypes=opened.dtypes, tensors=len(opened.stripped), input_size=size,
+        as_stored=Cost(params(loaded.module), macs(graph, example)), fused=cost(fused.module, example),
         fusion=Counts(report.convs_before, report.convs_after, report.norms_before, report.norms_after,
                       tuple(f"{entry.node}: {entry.why}" for entry in report.left)),
         lookalikes=loaded.card.lookalikes if loaded.card else ())

@@ -10,6 +10,7 @@ import pickletools
 from io import BytesIO
 
 from ghostdeploy.errors import CheckpointFormat, CheckpointUnsafe
+from ghostdeploy.wording import first_sentence
 
 _STORAGES = ("Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
 _DTYPES = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
@@ -47,7 +48,7 @@ def check(path: object, pickle: BytesIO) -> None:
             if isinstance(argument, str) and opcode.name != "GLOBAL":
                 texts = [*texts[-1:], argument]
     except (ValueError, UnicodeDecodeError, IndexError, OverflowError) as error:
-        raise CheckpointFormat(f"{path} is damaged or truncated", f"its pickle cannot be read: {_first(error)}",
+        raise CheckpointFormat(f"{path} is damaged or truncated", f"its pickle cannot be read: {first_sentence(error)}",
                                "fetch or save the file again") from error
 
 
@@ -56,7 +57,3 @@ def refusal(path: object, named: str) -> CheckpointUnsafe:
     return CheckpointUnsafe(f"{path} holds more than plain tensors: {named}",
                             "a pickle that makes other objects can run any code; nothing of it was run",
                             "save the weights alone: torch.save(model.state_dict(), ...), or as .safetensors")
-
-
-def _first(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,7 +13,9 @@ import torch
 
 from ghostdeploy.checkpoint import archive, pickles
 from ghostdeploy.checkpoint.kind import Kind, kind
-from ghostdeploy.errors import CheckpointFormat, FileUnreadable
+from ghostdeploy.digest import sha256
+from ghostdeploy.errors import CheckpointFormat, FileMissing, FileUnreadable
+from ghostdeploy.wording import first_sentence
 
 # A legacy file is five pickles (magic number, version, system, object, storage keys) and then the values.
 LEGACY_PICKLES = 5
@@ -40,19 +41,31 @@ def read(path: Path) -> Stored:
     Raises:
         FileMissing, FileUnreadable, CheckpointFormat, CheckpointUnsafe: what is wrong with the file.
     """
-    stored_as = kind(path)
+    stored_as, hashed = kind(path), digest(path)
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
         if stored_as == "safetensors":
-            return Stored(path, _safetensors(path), stored_as, ordered=False, sha256=digest)
+            return Stored(path, _safetensors(path), stored_as, ordered=False, sha256=hashed)
         if stored_as == "zip":
             archive.check(path)
         else:
             _check_legacy(path)
     except OSError as error:
         raise FileUnreadable(f"cannot read {path}", str(error), "check the disk and the permissions") from error
-    return Stored(path, _torch(path), stored_as, ordered=True, sha256=digest)
+    return Stored(path, _torch(path), stored_as, ordered=True, sha256=hashed)
+
+
+def digest(path: Path) -> str:
+    """The sha256 of a file in hex.
+
+    Raises:
+        FileMissing, FileUnreadable.
+    """
+    try:
+        return sha256(path)
+    except FileNotFoundError as error:
+        raise FileMissing(f"no such checkpoint: {path}", "", "check the path") from error
+    except OSError as error:
+        raise FileUnreadable(f"cannot read {path}", str(error), "check the path and its permissions") from error
 
 
 def _check_legacy(path: Path) -> None:
@@ -68,7 +81,7 @@ def _torch(path: Path) -> Any:
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:    # torch raises a dozen types for damaged files, of which none is documented
-        raise CheckpointFormat(f"{path} is damaged or truncated", f"torch cannot read it: {_first(error)}",
+        raise CheckpointFormat(f"{path} is damaged or truncated", f"torch cannot read it: {_without_advice(error)}",
                                "fetch or save the file again") from error
 
 
@@ -79,11 +92,10 @@ def _safetensors(path: Path) -> dict[str, torch.Tensor]:
         with safe_open(path, framework="pt", device="cpu") as file:
             return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, RuntimeError, ValueError, TypeError, AttributeError, KeyError, MemoryError) as error:
-        raise CheckpointFormat(f"{path} is no valid safetensors file", _first(error),
+        raise CheckpointFormat(f"{path} is no valid safetensors file", first_sentence(error),
                                "fetch or save the file again") from error
 
 
-def _first(error: Exception) -> str:
-    """The first line of an error: torch's further lines advise switching its safety off."""
-    line = (str(error).splitlines() or [""])[0].partition(". Please use `torch")[0]
-    return f"{type(error).__name__}: {line[:200]}"
+def _without_advice(error: Exception) -> str:
+    """torch's reason without its advice, which is to switch its safety off."""
+    return first_sentence(error).partition(". Please use `torch")[0]

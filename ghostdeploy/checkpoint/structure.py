@@ -10,6 +10,7 @@ from functools import cache
 from torch import Tensor
 
 from ghostdeploy.architecture import skeleton
+from ghostdeploy.errors import CheckpointContent
 from ghostdeploy.zoo import Card, FormName
 
 Shape = tuple[int, ...]
@@ -80,8 +81,16 @@ def structure(card: Card, form: FormName) -> Structure:
 
 
 def classes(found: Shapes, head: tuple[str, ...]) -> int | None:
-    """The number of classes that the tensors in `head` agree on, else None."""
+    """The number of classes that the tensors in `head` agree on, else None.
+
+    Raises:
+        CheckpointContent: there are 0 classes.
+    """
     counts = {found[key][0] for key in head if found.get(key)}
+    if counts == {0}:
+        raise CheckpointContent(f"the classifier of this checkpoint has no classes: {head[0]} is "
+                                f"{list(found[head[0]])}", "the model was built to give features, not answers",
+                                "give a checkpoint with a classifier")
     return counts.pop() if len(counts) == 1 else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ MAX_DEPTH = 4
 
 @dataclass(frozen=True)
 class Copy:
-    """One state dict and the entries that lead to it (empty: the file is the state dict)."""
+    """One state dict as stored, and the entries that lead to it (empty: the file is the state dict)."""
 
     at: tuple[str, ...]
     state: State
@@ -68,6 +68,19 @@ def choose(path: object, found: Found, weights: WeightsChoice) -> tuple[Copy, bo
     return wanted, wanted is found.ema
 
 
+def strippings(state: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """`state` under the file's own names, then with one more of the wrappers' prefixes off, until none is left.
+
+    A prefix comes off where it stands before every name (an averaged model's own counter stands outside of it). How
+    many to take off only the wanted names tell: `model.` may be a wrapper's, or an attribute of the user's own module.
+    """
+    yield state
+    for prefix in PREFIXES * MAX_DEPTH:
+        if all(key.startswith(prefix) or key == "n_averaged" for key in state) and len(state) > 1:
+            state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+            yield state
+
+
 def _search(tree: Any, keys: tuple[str, ...], at: tuple[str, ...]) -> Copy | None:
     """The first state dict under one of `keys`; only a raw copy can be the tree itself."""
     if not isinstance(tree, Mapping) or len(at) > MAX_DEPTH:
@@ -79,7 +92,7 @@ def _search(tree: Any, keys: tuple[str, ...], at: tuple[str, ...]) -> Copy | Non
             copy = _search(inner, RAW_KEYS, (*at, key))
             if copy is not None:
                 return copy
-    return Copy(at, _strip(_tensors(tree))) if (at or keys is RAW_KEYS) and _is_state(tree) else None
+    return Copy(at, _tensors(tree)) if (at or keys is RAW_KEYS) and _is_state(tree) else None
 
 
 def _is_state(tree: Mapping[Any, Any]) -> bool:
@@ -89,14 +102,6 @@ def _is_state(tree: Mapping[Any, Any]) -> bool:
 
 def _tensors(tree: Mapping[Any, Any]) -> State:
     return {key: value for key, value in tree.items() if isinstance(key, str) and isinstance(value, Tensor)}
-
-
-def _strip(state: State) -> State:
-    """Take off the prefixes that stand before every name (an averaged model's own counter stands outside them)."""
-    for prefix in PREFIXES * MAX_DEPTH:
-        if all(key.startswith(prefix) or key == "n_averaged" for key in state) and len(state) > 1:
-            state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-    return state
 
 
 def _instead(tree: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,16 +22,19 @@ def bench(
         metavar="SERIAL|local", help="`local` is this machine; by default the one attached phone.")] = None,
     runs: Annotated[int, typer.Option(metavar="N", help="Timed runs per round, all kept.")] = 100,
     rounds: Annotated[int, typer.Option(metavar="N", help="Fresh processes per artifact, interleaved.")] = 5,
-    threads: Annotated[str, typer.Option(metavar="N,N", help="Thread counts, each measured by itself.")] = "1",
+    threads: Annotated[str, typer.Option(
+        metavar="N,N|auto", help="Thread counts, each measured by itself; auto: 1, and one a CPU.")] = "1",
     cpus: Annotated[str | None, typer.Option(
         metavar="big|all|MASK", help="CPUs to pin to; a mask is hexadecimal. Default: the scheduler is free.")] = None,
     every_ms: Annotated[float, typer.Option(
         metavar="N", help="Milliseconds between the starts of runs, an app's cadence; 0 is back to back.")] = 0.0,
+    keep_apps: Annotated[bool, typer.Option(
+        "--keep-apps", help="Phones: leave other apps open. On this machine nothing is closed either way.")] = False,
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", metavar="FILE", help="Write the result with every sample there.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Measure latency: fresh processes, warm-up until converged, every run kept; exit 5 if an output is wrong.
+    """Measure latency: fresh processes, warm-up until converged, every run kept; exit 5 if a result is invalid.
 
     Example: [bold]ghostdeploy bench dist/ghostnet --device local --threads 1,2 -o result.json[/]
     """
@@ -44,22 +47,24 @@ def bench(
         from ghostdeploy.report.terminal import render_results
 
         results = run(*paths, device=device, runs=runs, rounds=rounds, threads=counts, cpus=cpus, every_ms=every_ms,
-                      progress=progress)
+                      keep_apps=keep_apps, progress=progress)
         if output is not None:
             progress.stage(f"write {output}")
             save_all(results, output)
     emit(document(results), lambda console: render_results(console, results), as_json=as_json)
-    wrong = _wrong(results)
-    if wrong is not None and as_json:    # the document says it already, and there is only one document
-        raise typer.Exit(wrong.exit_code)
-    if wrong is not None:
-        raise wrong
+    invalid = _invalid(results)
+    if invalid is not None and as_json:    # the document says it already, and there is only one document
+        raise typer.Exit(invalid.exit_code)
+    if invalid is not None:
+        raise invalid
 
 
-def _counts(text: str) -> tuple[int, ...]:
+def _counts(text: str) -> tuple[int, ...] | Literal["auto"]:
+    if text.strip() == "auto":
+        return "auto"
     found: tuple[str, ...] = names(text)
     if not found or not all(part.isdecimal() for part in found):
-        raise UsageError(f"--threads {text} is no list of thread counts", "", "for example --threads 1,2,4")
+        raise UsageError(f"--threads {text} is no list of thread counts", "", "for example --threads 1,2,4, or auto")
     return tuple(dict.fromkeys(int(part) for part in found))
 
 
@@ -70,12 +75,12 @@ def _check_output(output: Path) -> None:
         raise WriteFailed(f"cannot write {output}", why, "choose another file with -o")
 
 
-def _wrong(results: list[Result]) -> MeasurementInvalid | None:
-    """The error for results whose artifact computes something else than its checkpoint."""
-    for result in results:
-        for reason in result.summary.reasons:
-            if reason.code in ("output-mismatch", "output-unstable"):
-                return MeasurementInvalid(f"{result.model.file}: {reason.text}",
-                                          "the latency of an artifact that computes something else is worth nothing",
-                                          "run `ghostdeploy verify` on the bundle")
-    return None
+def _invalid(results: list[Result]) -> MeasurementInvalid | None:
+    """The error for results that must not be quoted; a wrong output comes before a noisy machine."""
+    invalid = [(result.model.file, reason) for result in results for reason in result.summary.reasons
+               if reason.invalidates]
+    if not invalid:
+        return None
+    file, reason = min(invalid, key=lambda found: found[1].code not in ("output-mismatch", "output-unstable"))
+    return MeasurementInvalid(f"{file}: {reason.text}", "the result was kept, and says that it is invalid",
+                              "mend what it names and measure again")

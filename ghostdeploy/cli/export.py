@@ -3,40 +3,51 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ghostdeploy.cli.options import CheckpointOption, ModelOption, WeightsOption, names, which_weights
-from ghostdeploy.cli.output import JsonFlag, emit, stages
+from ghostdeploy.cli.options import (
+    BundleOption,
+    CalibrationOption,
+    CheckpointOption,
+    CropOption,
+    DelegationOption,
+    EmbedOption,
+    ForceOption,
+    FormatOption,
+    InputSizeOption,
+    InterpolationOption,
+    LabelsOption,
+    MeanOption,
+    ModelOption,
+    PrecisionOption,
+    RandomOption,
+    StdOption,
+    TargetOption,
+    WeightsOption,
+    changed,
+    names,
+    which_weights,
+)
+from ghostdeploy.cli.output import JsonFlag, emit, heading, stages
 from ghostdeploy.errors import UsageError
 
 if TYPE_CHECKING:
     from ghostdeploy.bundle import Bundle
+    from ghostdeploy.model import Model
+    from ghostdeploy.progress import Progress
 
 
 def export(
-    target: Annotated[str, typer.Option(help="Where the artifacts will run.")] = "android",
-    checkpoint: CheckpointOption = None,
-    model: ModelOption = None,
-    formats: Annotated[str, typer.Option("--format", help="Of pte, tflite, onnx; comma-separated.")] = "pte,tflite",
-    precision: Annotated[str, typer.Option(help="Of fp32, fp16; comma-separated.")] = "fp32",
-    labels: Annotated[Path | None, typer.Option(metavar="FILE", help="Class names, one a line.")] = None,
-    input_size: Annotated[int | None, typer.Option(
-        min=1, help="Side of the square input in pixels; the model's own by default.", show_default=False)] = None,
-    weights: WeightsOption = "auto",
-    random_weights: Annotated[bool, typer.Option(
-        "--random-weights", help="No checkpoint: for latency only, and labelled so.")] = False,
-    embed_preprocessing: Annotated[bool, typer.Option(
-        "--embed-preprocessing", help="Put normalisation and softmax inside the artifact.")] = False,
-    require_delegation: Annotated[float | None, typer.Option(
-        metavar="SHARE", help="Fail (exit 5) if a smaller share of nodes runs in XNNPACK; 1.0 is all.")] = None,
-    calibration: Annotated[Path | None, typer.Option(metavar="DIR", help="Images for int8 (not built yet).")] = None,
-    output: Annotated[Path | None, typer.Option(
-        "--output", "-o", metavar="DIR", help="The bundle's directory; dist/MODEL by default.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a bundle that stands there.")] = False,
+    target: TargetOption = "android", checkpoint: CheckpointOption = None, model: ModelOption = None,
+    formats: FormatOption = "pte,tflite", precision: PrecisionOption = "fp32", labels: LabelsOption = None,
+    input_size: InputSizeOption = None, weights: WeightsOption = "auto", random_weights: RandomOption = False,
+    mean: MeanOption = None, std: StdOption = None, crop: CropOption = None, interpolation: InterpolationOption = None,
+    embed_preprocessing: EmbedOption = False, require_delegation: DelegationOption = None,
+    calibration: CalibrationOption = None, output: BundleOption = None, force: ForceOption = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Turn a trained checkpoint into proven .pte and .tflite artifacts.
@@ -46,6 +57,8 @@ def export(
     copy = which_weights(weights)
     if target != "android":
         raise UsageError(f"--target {target} is not known", "", "the one target of this version is android")
+    if calibration is not None:
+        raise UsageError("--calibration is for int8, which is not built yet", "", "leave it out")
     with stages(quiet=as_json) as progress:
         progress.stage("load the checkpoint" if checkpoint else "build the model")
         from ghostdeploy.bundle import check_target
@@ -57,23 +70,32 @@ def export(
         if output is not None:
             check_target(output, force=force)
         subject = load(checkpoint, model=model, weights=copy, random_weights=random_weights, input_size=input_size)
+        beware(progress, subject, model)
         directory = output or Path("dist") / subject.name
         bundle = run(subject, directory, formats=plan.formats, precisions=plan.precisions, labels=labels,
                      embed_preprocessing=embed_preprocessing, require_delegation=require_delegation, force=force,
-                     progress=progress)
+                     preprocessing=changed(subject.preprocessing, mean, std, crop, interpolation), progress=progress)
     document = {"bundle": str(directory), "manifest": bundle.manifest}
     emit(document, lambda console: render(console, bundle), as_json=as_json)
+
+
+def beware(progress: Progress, subject: Model, named: str | None) -> None:
+    """Say what the file cannot tell: a lookalike of the recognised architecture, unless it was named."""
+    if named is None and subject.card is not None and subject.card.lookalikes:
+        progress.note(f"taken for {subject.card.title}; {', '.join(subject.card.lookalikes)} has the same tensors "
+                      "and computes something else: no file can tell them apart")
 
 
 def render(console: Console, bundle: Bundle) -> None:
     """The artifacts of a bundle with what was proven about them."""
     if bundle.random_weights:
         console.print("[yellow]Random weights:[/] this bundle is for latency only.")
-    table = Table(title=f"{bundle.name} -> {bundle.path}", title_justify="left")
-    for column in ("artifact", "needs", "outside XNNPACK"):
-        table.add_column(column, overflow="fold", no_wrap=column == "artifact")
-    for column in ("delegates", "MB", "max error", "SNR dB", "top-1"):
+    heading(console, f"{bundle.name} -> {bundle.path}")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("artifact", no_wrap=True)
+    for column in ("MB", "max error", "SNR dB", "top-1", "delegates"):
         table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("outside", overflow="fold")
     for entry in bundle.manifest["artifacts"]:
         table.add_row(*row(entry))
     console.print(table)
@@ -84,7 +106,6 @@ def row(entry: dict[str, Any]) -> tuple[str, ...]:
     delegation, parity, runtime = entry["delegation"], entry["parity"], entry["runtime"]
     outside = "-" if delegation is None else ", ".join(
         f"{count} {op}" for op, count in sorted(delegation["outside"].items())) or "nothing"
-    return (entry["file"], f"{runtime['name']} >= {runtime['minimum']}", outside,
-            "-" if delegation is None else str(delegation["delegates"]), f"{entry['size'] / 1e6:.1f}",
+    return (f"{entry['file']}\n[dim]{runtime['name']} >= {runtime['minimum']}[/]", f"{entry['size'] / 1e6:.1f}",
             f"{parity['max_abs_error']:.1e}", "exact" if parity["snr_db"] is None else f"{parity['snr_db']:.0f}",
-            f"{parity['top1_agreement']:.0%}")
+            f"{parity['top1_agreement']:.0%}", "-" if delegation is None else str(delegation["delegates"]), outside)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import typer
 
 from ghostdeploy.errors import UsageError
+from ghostdeploy.preprocessing import Interpolation, Preprocessing
 
 ModelOption = Annotated[str | None, typer.Option(
     "--model", metavar="NAME",
@@ -16,6 +18,57 @@ WeightsOption = Annotated[str, typer.Option(
     "--weights", metavar="raw|ema", help="Which copy to take where a checkpoint holds both; EMA by default.")]
 CheckpointOption = Annotated[Path | None, typer.Option(
     "--checkpoint", metavar="FILE", help=".pth, .pt, .pth.tar or .safetensors.")]
+TargetOption = Annotated[str, typer.Option("--target", help="Where the artifacts will run.")]
+FormatOption = Annotated[str, typer.Option("--format", help="Of pte, tflite, onnx; comma-separated.")]
+PrecisionOption = Annotated[str, typer.Option(
+    "--precision", help="Of fp32, fp16; comma-separated. fp16 halves a .tflite; a .pte hardly shrinks.")]
+LabelsOption = Annotated[Path | None, typer.Option("--labels", metavar="FILE", help="Class names, one a line.")]
+InputSizeOption = Annotated[int | None, typer.Option(
+    "--input-size", min=1, help="Side of the square input in pixels; the model's own by default.", show_default=False)]
+RandomOption = Annotated[bool, typer.Option(
+    "--random-weights", help="No checkpoint: for latency only, and labelled so.")]
+EmbedOption = Annotated[bool, typer.Option(
+    "--embed-preprocessing", help="Put normalisation and softmax inside the artifact.")]
+DelegationOption = Annotated[float | None, typer.Option(
+    "--require-delegation", metavar="SHARE",
+    help="Fail (exit 5) if a smaller share of nodes runs in XNNPACK; 1.0 is all.")]
+CalibrationOption = Annotated[Path | None, typer.Option(
+    "--calibration", metavar="DIR", help="Images for int8 (not built yet).")]
+BundleOption = Annotated[Path | None, typer.Option(
+    "--output", "-o", metavar="DIR", help="The bundle's directory; dist/MODEL by default.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace a bundle that stands there.")]
+# How training made inputs of photos. The zoo's cards know; of another architecture only its user does.
+MeanOption = Annotated[str | None, typer.Option(
+    "--mean", metavar="R,G,B", help="Subtracted from pixels in 0..1; one number for all three.")]
+StdOption = Annotated[str | None, typer.Option("--std", metavar="R,G,B", help="What pixels are then divided by.")]
+CropOption = Annotated[float | None, typer.Option(
+    "--crop", metavar="SHARE", help="Of the resized shorter side, how much the input keeps, e.g. 0.875.")]
+InterpolationOption = Annotated[str | None, typer.Option(
+    "--interpolation", help="bilinear, bicubic or nearest, for the resize.")]
+
+
+def changed(known: Preprocessing, mean: str | None, std: str | None, crop: float | None,
+            interpolation: str | None) -> Preprocessing | None:
+    """`known` with what the options say instead; None where they say nothing.
+
+    Raises:
+        UsageError: a value that no preprocessing has.
+    """
+    if mean is None and std is None and crop is None and interpolation is None:
+        return None
+    return replace(known, mean=known.mean if mean is None else _channels("--mean", mean),
+                   std=known.std if std is None else _channels("--std", std), crop=known.crop if crop is None else crop,
+                   interpolation=known.interpolation if interpolation is None else cast(Interpolation, interpolation))
+
+
+def _channels(option: str, text: str) -> tuple[float, float, float]:
+    try:
+        values = tuple(float(part) for part in text.split(","))
+        red, green, blue = values * 3 if len(values) == 1 else values
+    except ValueError:
+        raise UsageError(f"{option} {text} is not one number a channel", "",
+                         f"write it as {option} 0.5,0.5,0.5") from None
+    return red, green, blue
 
 
 def names(text: str) -> tuple[Any, ...]:

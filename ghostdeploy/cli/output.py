@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 from ghostdeploy.errors import GhostdeployError
@@ -26,6 +27,11 @@ def emit(document: Mapping[str, Any], render: Callable[[Console], None], *, as_j
         sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
     else:
         render(Console())
+
+
+def heading(console: Console, text: str) -> None:
+    """A line above a table, never wrapped: a path must be copied in one piece (a table's own title is cut to fit)."""
+    console.print(text, style="italic", markup=False, highlight=False, soft_wrap=True)
 
 
 def show_error(error: GhostdeployError, *, as_json: bool) -> None:
@@ -56,15 +62,15 @@ class StageDisplay:
         """See `Progress.stage`."""
         self.finish()
         self.current, self.started = name, time.monotonic()
-        if self.console.is_terminal:
-            self.status = self.console.status(name)
+        if self.console.is_interactive:
+            self.status = self.console.status(escape(name))
             self.status.start()
-        else:    # in a log, a stage that never ends must be named too
-            self.console.print(f"  … {name}", highlight=False)
+        elif not self.console.is_terminal:    # in a log, a stage that never ends must be named too
+            self.console.print(f"  … {escape(name)}", highlight=False)
 
     def note(self, text: str) -> None:
         """See `Progress.note`."""
-        self.console.print(f"  [dim]·[/] {text}", highlight=False)
+        self.console.print(f"  [dim]·[/] {escape(text)}", highlight=False)
 
     def finish(self, *, done: bool = True) -> None:
         """Close the running stage; one that failed is named as such."""
@@ -74,7 +80,7 @@ class StageDisplay:
         if self.current is not None:
             mark = "[green]✓[/]" if done else "[red]✗[/]"
             seconds = time.monotonic() - self.started
-            self.console.print(f"  {mark} {self.current} [dim]{seconds:.1f} s[/]", highlight=False)
+            self.console.print(f"  {mark} {escape(self.current)} [dim]{seconds:.1f} s[/]", highlight=False)
             self.current = None
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ghostdeploy.cli.options import CheckpointOption, ModelOption, WeightsOption, which_weights
-from ghostdeploy.cli.output import JsonFlag, emit, stages
+from ghostdeploy.cli.output import JsonFlag, emit, heading, stages
 
 if TYPE_CHECKING:
     from ghostdeploy.verification import Verification
@@ -27,6 +27,8 @@ def verify(
 ) -> None:
     """Run every artifact of a bundle on real photos and compare it with the checkpoint; exit 5 if one differs.
 
+    The photos and the checkpoint's answers lie inside the bundle; with --checkpoint, the file itself is asked again.
+
     Example: [bold]ghostdeploy verify dist/ghostnet[/]
     """
     copy = which_weights(weights)
@@ -40,7 +42,8 @@ def verify(
 
 def render(console: Console, found: Verification) -> None:
     """One line per artifact."""
-    table = Table(title=f"{found.bundle.name} on {found.device}, {len(found.names)} photos", title_justify="left")
+    heading(console, f"{found.bundle.name} on {found.device}, {len(found.names)} photos")
+    table = Table()
     for column in ("artifact", "max abs error", "max rel error", "SNR dB", "top-1 agrees", "top-5 agrees"):
         table.add_column(column, justify="left" if column == "artifact" else "right")
     for item in found.items:

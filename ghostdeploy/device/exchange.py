@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 from ghostdeploy.device import records
 from ghostdeploy.device.job import RoundReport
 from ghostdeploy.device.runtimes.base import Array
+from ghostdeploy.writing import writing
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,15 @@ class Exchange:
 
     directory: Path
 
+    def writable(self) -> AbstractContextManager[None]:
+        """Around writes into the directory, which is a temporary one and often on another disk than the output.
+
+        Raises:
+            WriteFailed: the disk is full, ...
+        """
+        return writing(f"into the temporary directory {self.directory.parent}",
+                       "free some space there, or name another directory in TMPDIR")
+
     @property
     def log(self) -> Path:
         """stdout and stderr of the process."""
@@ -57,16 +68,24 @@ class Exchange:
         return self.directory / "stage"
 
     def put_samples(self, samples: Sequence[Sequence[Array]]) -> None:
-        """Write the input tensors."""
-        _save(self.directory / "samples.npz", samples)
+        """Write the input tensors.
+
+        Raises:
+            WriteFailed: see `writable`.
+        """
+        self._save("samples.npz", samples)
 
     def samples(self) -> list[list[Array]]:
         """The input tensors: a list of inputs per sample."""
         return _load(self.directory / "samples.npz")
 
     def put_outputs(self, outputs: Sequence[Sequence[Array]]) -> None:
-        """Write the output tensors."""
-        _save(self.directory / "outputs.npz", outputs)
+        """Write the output tensors.
+
+        Raises:
+            WriteFailed: see `writable`.
+        """
+        self._save("outputs.npz", outputs)
 
     def outputs(self) -> tuple[tuple[Array, ...], ...]:
         """The output tensors.
@@ -78,6 +97,16 @@ class Exchange:
             return tuple(tuple(sample) for sample in _load(self.directory / "outputs.npz"))
         except (BadZipFile, EOFError, KeyError) as error:
             raise ValueError(f"the output tensors are not whole: {error}") from error
+
+    def _save(self, name: str, groups: Sequence[Sequence[Array]]) -> None:
+        named: dict[str, Any] = {f"{i}.{j}": array for i, group in enumerate(groups) for j, array in enumerate(group)}
+        path = self.directory / name
+        with self.writable():
+            try:
+                np.savez(path, **named)
+            except OSError:
+                path.unlink(missing_ok=True)        # half a file is of no use, and its space lets the reply be written
+                raise
 
     def put_reply(self, reply: Reply) -> None:
         """Write the result whole or not at all."""
@@ -97,16 +126,12 @@ class Exchange:
 
     def put_stage(self, stage: str) -> None:
         """Say what is about to be done, so that a crash or a hang can be placed."""
-        self._stage.write_text(stage)
+        with self.writable():
+            self._stage.write_text(stage)
 
     def stage(self) -> str:
         """The last stage that the process named."""
         return self._stage.read_text() if self._stage.is_file() else "starting"
-
-
-def _save(path: Path, groups: Sequence[Sequence[Array]]) -> None:
-    named: dict[str, Any] = {f"{i}.{j}": array for i, group in enumerate(groups) for j, array in enumerate(group)}
-    np.savez(path, **named)
 
 
 def _load(path: Path) -> list[list[Array]]:

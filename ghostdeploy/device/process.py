@@ -17,11 +17,12 @@ from ghostdeploy.device import records
 from ghostdeploy.device.exchange import Exchange, Failure
 from ghostdeploy.device.job import Job, Run
 from ghostdeploy.device.runtimes.base import Array
-from ghostdeploy.errors import AffinityRefused, ArtifactRejected, GhostdeployError, RunnerFailed
+from ghostdeploy.errors import AffinityRefused, ArtifactRejected, GhostdeployError, RunnerFailed, WriteFailed
+from ghostdeploy.writing import writing
 
 LOG_LINES, LOG_WIDTH = 20, 200      # of the process's log in an error: a runtime's own words, and the stack of a crash
 KNOWN: dict[str, type[GhostdeployError]] = {
-    error.code: error for error in (ArtifactRejected, AffinityRefused, RunnerFailed)}
+    error.code: error for error in (ArtifactRejected, AffinityRefused, RunnerFailed, WriteFailed)}
 
 # BLAS pools of NumPy and torch would start a thread per core at import, before the affinity is set.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -32,18 +33,26 @@ def run(job: Job, samples: Sequence[Sequence[Array]]) -> Run:
 
     Raises:
         ArtifactRejected, AffinityRefused, RunnerFailed: see `Device.run`.
+        WriteFailed: there is no room for temporary files.
     """
-    with tempfile.TemporaryDirectory(prefix="ghostdeploy-") as directory:
+    with _directory() as directory:
         exchange = Exchange(Path(directory))
         exchange.put_samples(samples)
         status = _execute(job, exchange)
         return _answer(job, exchange, status)
 
 
+def _directory() -> tempfile.TemporaryDirectory[str]:
+    with writing("a temporary directory", "free some space, or name another directory in TMPDIR"):
+        return tempfile.TemporaryDirectory(prefix="ghostdeploy-")
+
+
 def _execute(job: Job, exchange: Exchange) -> int | None:
     """Start, wait, and clean up; the exit status, None for a process that ran past its deadline."""
     command = [sys.executable, "-P", "-X", "faulthandler", "-m", "ghostdeploy.device.worker", str(exchange.directory)]
-    with exchange.log.open("wb") as log:
+    with exchange.writable():
+        opened = exchange.log.open("wb")
+    with opened as log:
         # A session of its own: Ctrl-C reaches only us, and killing the group takes whatever the process started.
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=_environment(),
                                    start_new_session=True)
@@ -91,8 +100,9 @@ def _answer(job: Job, exchange: Exchange, status: int | None) -> Run:
 def _error(failure: Failure, exchange: Exchange) -> GhostdeployError:
     """The worker's error as ours; where the runtime only gave a number, its log has the words."""
     cls = KNOWN.get(failure.code, RunnerFailed)
-    why = failure.why if cls is AffinityRefused else "; ".join(filter(None, (failure.why, _log(exchange))))
-    return cls(failure.what, why, failure.next)
+    if cls in (AffinityRefused, WriteFailed):
+        return cls(failure.what, failure.why, failure.next)
+    return cls(failure.what, "; ".join(filter(None, (failure.why, _log(exchange)))), failure.next)
 
 
 def _log(exchange: Exchange) -> str:

@@ -17,7 +17,7 @@ from ghostdeploy.fusion.constants import Constants
 from ghostdeploy.fusion.emit import emit, overflow, round_constants
 from ghostdeploy.fusion.hoist import hoist
 from ghostdeploy.fusion.plan import plan_all
-from ghostdeploy.fusion.proof import NOT_MEASURED, prove, prove_algebra
+from ghostdeploy.fusion.proof import NOT_MEASURED, Exact, prove, prove_algebra
 from ghostdeploy.fusion.read import Reader
 from ghostdeploy.fusion.report import FusionReport
 from ghostdeploy.progress import SILENT, Progress
@@ -54,10 +54,11 @@ def fuse(module: nn.Module | GraphModule, example: torch.Tensor, *, verify: bool
     progress.stage("fuse branches and fold BatchNorm")
     fused, ledger = _fused(original)
     progress.stage("prove the fusion")
+    exact = Exact(original, example)
     if verify:
-        prove_algebra(original, fused, example)
+        prove_algebra(exact, fused)
     round_constants(fused)
-    measured = prove(original, fused, example) if verify else NOT_MEASURED
+    measured = prove(exact, fused) if verify else NOT_MEASURED
     before, after = count(original), count(fused)
     merged, left = ledger.close(fused)
     return Fused(fused, FusionReport(before.convs, after.convs, before.norms, after.norms, merged, left,

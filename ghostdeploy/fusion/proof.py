@@ -58,18 +58,35 @@ class Measured:
 NOT_MEASURED = Measured(math.nan, math.nan, 0)
 
 
-def prove_algebra(original: GraphModule, fused: GraphModule, example: torch.Tensor) -> None:
+class Exact:
+    """A graph in float64 on the inputs of the proof; each is computed once, though both steps ask for it."""
+
+    def __init__(self, original: GraphModule, example: torch.Tensor) -> None:
+        self.original = original
+        self.dtype = torch.float32 if example.dtype == F64 else example.dtype    # what it will be lowered to
+        self._untried = _inputs(example)
+        self._tried: list[tuple[torch.Tensor, Any]] = []
+
+    def trials(self) -> Iterator[tuple[torch.Tensor, Any]]:
+        """Inputs with their exact outputs, at most `MOST_INPUTS`; the first is the example."""
+        for i in range(MOST_INPUTS):
+            if i == len(self._tried):
+                x = next(self._untried)
+                self._tried.append((x, Evaluation(self.original, F64).of(x)))
+            yield self._tried[i]
+
+
+def prove_algebra(exact: Exact, fused: GraphModule) -> None:
     """Compare both graphs in float64, on the example and on noise; the fused constants are not rounded yet.
 
     Raises:
         FusionInexact: they differ by more than `ALGEBRA_LIMIT`; the text names the node at which they depart.
     """
-    for x in itertools.islice(_inputs(example), FEWEST_INPUTS):
-        exact = Evaluation(original, F64).of(x)
-        error = distance(Evaluation(fused, F64).of(x), exact)
-        if error <= ALGEBRA_LIMIT or not _finite(exact):      # what is not finite `prove` reports
+    for x, right in itertools.islice(exact.trials(), FEWEST_INPUTS):
+        error = distance(Evaluation(fused, F64).of(x), right)
+        if error <= ALGEBRA_LIMIT or not _finite(right):      # what is not finite `prove` reports
             continue
-        where = first_departure(original, fused, x, F64, error, ALGEBRA_LIMIT)
+        where = first_departure(exact.original, fused, x, F64, error, ALGEBRA_LIMIT)
         raise FusionInexact(f"the fused graph differs from the original by {error:.2e} in float64, at {where}",
                             f"exact algebra differs by less than {ALGEBRA_LIMIT:.1e}: this is a bug in ghostdeploy",
                             "please report it with the model's name")
@@ -79,21 +96,18 @@ def _finite(values: Any) -> bool:
     return all(bool(v.isfinite().all()) for v in pytree.tree_leaves(values) if isinstance(v, torch.Tensor))
 
 
-def prove(original: GraphModule, fused: GraphModule, example: torch.Tensor) -> Measured:
-    """Measure `fused` and `original` against `original` in float64.
-
-    A float64 graph is proven as float32, which is what it will be lowered to.
+def prove(exact: Exact, fused: GraphModule) -> Measured:
+    """Measure `fused` and the original in their own precision against the original in float64.
 
     Raises:
         FusionInexact: the error is over twice the noise; the text names the node at which the graphs depart.
     """
-    dtype = torch.float32 if example.dtype == F64 else example.dtype
+    dtype = exact.dtype
     floor = FLOOR_STEPS * torch.finfo(dtype).eps
     error = noise = 0.0
-    for i, x in enumerate(_inputs(example), 1):
-        exact = Evaluation(original, F64).of(x)
-        noise = _worse(noise, distance(Evaluation(original, dtype).of(x), exact))
-        error = _worse(error, distance(Evaluation(fused, dtype).of(x), exact))
+    for i, (x, right) in enumerate(exact.trials(), 1):
+        noise = _worse(noise, distance(Evaluation(exact.original, dtype).of(x), right))
+        error = _worse(error, distance(Evaluation(fused, dtype).of(x), right))
         if i >= FEWEST_INPUTS and math.isfinite(noise) and error <= FACTOR * max(noise, floor):
             return Measured(error, noise, i)
         if not error <= BEYOND_LUCK * FACTOR * max(noise, floor) or i == MOST_INPUTS:
@@ -101,7 +115,7 @@ def prove(original: GraphModule, fused: GraphModule, example: torch.Tensor) -> M
     if not math.isfinite(noise):
         raise FusionInexact("the original model's own output is not finite, so nothing can be proven about it",
                             "it holds NaN or infinity for a plain input", "look at the checkpoint's weights")
-    where = first_departure(original, fused, x, dtype, error, max(noise, floor))
+    where = first_departure(exact.original, fused, x, dtype, error, max(noise, floor))
     raise FusionInexact(
         f"the fused graph departs from the original by {error:.2e} of the largest output at {where}",
         f"the original's own {dtype} error is {noise:.2e}, and fusion may at most double it",

@@ -40,11 +40,10 @@ class Delegation:
 
 @dataclass(frozen=True)
 class RuntimeNeed:
-    """The runtime an artifact needs: its name, the lowest version with every operator, the version it ran on here."""
+    """The runtime an artifact needs: its name, the lowest version with every operator."""
 
     name: str
     minimum: str
-    verified: str
 
 
 @dataclass(frozen=True)

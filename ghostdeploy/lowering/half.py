@@ -9,6 +9,7 @@ from ghostdeploy import graph
 from ghostdeploy.errors import UnsupportedOperator
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.base import emit, propagate_shapes
+from ghostdeploy.wording import first_sentence
 
 HALF_LIMIT = torch.finfo(torch.float16).max
 
@@ -24,13 +25,13 @@ def halve(module: GraphModule, example: torch.Tensor) -> None:
     """
     for name, value in list(module.named_buffers()) + list(module.named_parameters()):
         if value.dtype == torch.float32:
-            _set(module, name, _as_half(name, value))
+            _set(module, name, as_half(name, value))
     _cast_at_borders(module)
     graph.clean(module)
     try:
         propagate_shapes(module, example)
     except RuntimeError as error:
-        raise UnsupportedOperator("the graph mixes float16 and float32", str(error).strip().splitlines()[0],
+        raise UnsupportedOperator("the graph mixes float16 and float32", first_sentence(error),
                                   "export with --precision fp32") from None
     for node in module.graph.nodes:
         value = node.meta.get("val")
@@ -40,7 +41,12 @@ def halve(module: GraphModule, example: torch.Tensor) -> None:
                                       "an fp16 program needs float16 throughout", "export with --precision fp32")
 
 
-def _as_half(name: str, value: torch.Tensor) -> torch.Tensor:
+def as_half(name: str, value: torch.Tensor) -> torch.Tensor:
+    """A constant in float16.
+
+    Raises:
+        UnsupportedOperator: it holds a value beyond float16's range, which would become infinity.
+    """
     largest = float(value.abs().max()) if value.numel() else 0.0
     if largest > HALF_LIMIT:
         raise UnsupportedOperator(f"the constant {name} does not fit into float16",

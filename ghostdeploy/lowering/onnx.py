@@ -19,7 +19,7 @@ from ghostdeploy.lowering.artifact import Lowered, Precision, RuntimeNeed
 from ghostdeploy.lowering.half import halve
 from ghostdeploy.lowering.operators import require_aten
 from ghostdeploy.lowering.passes import DropNoops, NearestAsGather, run
-from ghostdeploy.lowering.specs import first_sentence, input_specs, installed, output_specs
+from ghostdeploy.lowering.specs import first_sentence, input_specs, output_specs
 from ghostdeploy.progress import SILENT, Progress
 
 # The oldest operator set that torch's exporter writes without converting, and the format version that came with it;
@@ -72,7 +72,7 @@ def _lowered(graph: GraphModule, example: torch.Tensor, precision: Precision, pr
         model = _exported(module, example, [s.name for s in inputs], [s.name for s in outputs])
     progress.stage("simplify and check the ONNX model")
     model = _simplified(model)
-    need = RuntimeNeed("onnxruntime", FIRST_RUNTIME, installed("onnxruntime"))
+    need = RuntimeNeed("onnxruntime", FIRST_RUNTIME)
     return Lowered("onnx", precision, model.SerializeToString(), inputs, outputs, None, need,
                    tuple((o.name, o.changed) for o in outcomes))
 

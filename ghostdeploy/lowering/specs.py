@@ -10,6 +10,7 @@ from torch.utils import _pytree as pytree
 
 from ghostdeploy.graph import shape
 from ghostdeploy.lowering.artifact import TensorSpec
+from ghostdeploy.wording import first_sentence as first_sentence
 
 
 def input_specs(module: GraphModule) -> tuple[TensorSpec, ...]:
@@ -28,12 +29,6 @@ def output_specs(module: GraphModule) -> tuple[TensorSpec, ...]:
 def installed(package: str) -> str:
     """Version of an installed package, without the build's label."""
     return version(package).split("+")[0]
-
-
-def first_sentence(error: BaseException) -> str:
-    """The type and first line of a backend's exception: their messages go on for pages."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}"[:300] if lines else type(error).__name__
 
 
 def _spec(name: str, index: int, dims: tuple[int, ...], dtype: torch.dtype) -> TensorSpec:

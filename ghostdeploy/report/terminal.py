@@ -57,7 +57,7 @@ def _heading(console: Console, results: Sequence[Result]) -> None:
 
 def _table(first: str, *titles: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(first, no_wrap=True)
+    table.add_column(first, overflow="fold")     # names give way in a narrow terminal, numbers never
     for title in titles:
         table.add_column(title, justify="right", no_wrap=True)
     return table

@@ -9,7 +9,7 @@ import org.pytorch.executorch.Tensor
 class ExecuTorchClassifier(modelPath: String) {
     private val module = Module.load(modelPath)
 
-    /** `bitmap` must be {{ m.preprocessing.input_size }}x{{ m.preprocessing.input_size }} (shorter side resized to {{ (m.preprocessing.input_size / m.preprocessing.crop) | round | int }}, centre crop). Returns {{ "probabilities" if m.preprocessing.softmax_inside else "logits" }}. */
+    /** `bitmap` must be {{ m.preprocessing.input_size }}x{{ m.preprocessing.input_size }} (shorter side resized to {{ m.preprocessing.resize }}, centre crop). Returns {{ "probabilities" if m.preprocessing.softmax_inside else "logits" }}. */
     fun classify(bitmap: Bitmap): FloatArray {
         val pixels = IntArray(SIZE * SIZE)
         bitmap.getPixels(pixels, 0, SIZE, 0, 0, SIZE, SIZE)

@@ -7,7 +7,6 @@ inputs into the arena of the intermediates, so a second run without feeding comp
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ghostdeploy.digest import sha256
 from ghostdeploy.lowering.artifact import Layout, TensorSpec
 
 Array = npt.NDArray[Any]
@@ -76,19 +76,9 @@ class Runtime(Protocol):
         """Name, version and hash. Reads the library file, so it is called after measuring."""
 
 
-def run(session: Session, arrays: Sequence[Array]) -> list[Array]:
-    """Feed, invoke, read: one inference for its outputs."""
-    session.feed(arrays)
-    session.invoke()
-    return session.read()
-
-
-def file_sha256(path: Path | None) -> str | None:
+def file_sha256(path: Path) -> str | None:
     """Hash of a native library, None where there is no such file."""
-    if path is None or not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256(path) if path.is_file() else None
 
 
 def image_layout(shape: Sequence[int]) -> Layout:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import copy
-import gc
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from executorch.exir import EdgeCompileConfig, ExecutorchBackendConfig, to_edge_transform_and_lower
 from torch.fx import GraphModule
 
+from ghostdeploy import collector
 from ghostdeploy.errors import GhostdeployError, LoweringFailed, UsageError
 from ghostdeploy.lowering.artifact import Lowered, Precision, RuntimeNeed
 from ghostdeploy.lowering.executorch.delegation import delegation
 from ghostdeploy.lowering.executorch.kernels import require_kernels
 from ghostdeploy.lowering.executorch.partitioner import partitioner, plugin_available
+from ghostdeploy.lowering.executorch.provenance import forget, frugal
 from ghostdeploy.lowering.executorch.rewrites import rewrites
 from ghostdeploy.lowering.half import halve
 from ghostdeploy.lowering.operators import require_aten
@@ -50,7 +49,7 @@ def lower_pte(graph: GraphModule, example: torch.Tensor, precision: Precision = 
     if precision not in ("fp32", "fp16"):
         raise UsageError(f"no {precision} lowering to .pte", "", "choose fp32 or fp16")
     require_aten(graph, "ExecuTorch")
-    with _few_collections(), torch.no_grad(), warnings.catch_warnings():
+    with collector.set_aside(), frugal(), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside torch and ExecuTorch; nothing that a user could act on
         try:
             return _lowered(graph, example, precision, progress, plugin and plugin_available())
@@ -68,7 +67,7 @@ def _lowered(graph: GraphModule, example: torch.Tensor, precision: Precision, pr
     outcomes = run(rewrites(plugin), module, example)
     if precision == "fp16":
         halve(module, example)
-    _forget_origins(module)
+    forget(module)
     progress.stage("partition and serialise for XNNPACK")
     program = torch.export.export(module, (example,), strict=False)
     # Without the verifier: what decides is whether the runtime has the operator, which `require_kernels` asks of it.
@@ -80,25 +79,6 @@ def _lowered(graph: GraphModule, example: torch.Tensor, precision: Precision, pr
     progress.stage("write the program")
     data = edge.to_executorch(ExecutorchBackendConfig()).buffer
     # ExecuTorch promises that newer runtimes read older programs, not the reverse: this version is the lowest.
-    need = RuntimeNeed("executorch", installed("executorch"), installed("executorch"))
+    need = RuntimeNeed("executorch", installed("executorch"))
     return Lowered("pte", precision, bytes(data), input_specs(module), output_specs(module), counts, need,
                    tuple((o.name, o.changed) for o in outcomes))
-
-
-def _forget_origins(module: GraphModule) -> None:
-    """Keep shapes only: every one of ExecuTorch's retraces copies the whole history of a node along."""
-    for node in module.graph.nodes:
-        node.meta = {"val": node.meta["val"]} if "val" in node.meta else {}
-
-
-@contextmanager
-def _few_collections() -> Iterator[None]:
-    """Take what exists out of the garbage collector's sight: ExecuTorch makes millions of small objects, and every full
-    collection would walk through torch's as well."""
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-

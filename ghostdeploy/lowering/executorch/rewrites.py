@@ -6,15 +6,19 @@ from torch.fx import Node
 
 from ghostdeploy.lowering.passes import (
     AdaptivePoolAsPool,
+    AttentionAsProducts,
     AveragePoolAsDepthwise,
     DropCeilMode,
     DropNoops,
     ExcludeEmptyPadding,
     FloatScalars,
+    FoldKnownValues,
     HardSigmoidAsClamp,
     KeepdimMean,
+    LoosenViews,
     NearestAsSlices,
     Rewrite,
+    SelectAsSlice,
     SiluAsProduct,
     SpellAsView,
     SpellHardtanhLimits,
@@ -34,7 +38,11 @@ def rewrites(plugin: bool) -> tuple[Rewrite, ...]:
     slices that the later passes leave behind are no-ops again.
     """
     return (
+        FoldKnownValues(),
         DropNoops(),
+        LoosenViews(),
+        AttentionAsProducts(),
+        SelectAsSlice(),
         SpellAsView(),
         KeepdimMean(),
         AdaptivePoolAsPool(),

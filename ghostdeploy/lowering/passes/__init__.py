@@ -5,6 +5,7 @@ the form that suits it.
 """
 
 from ghostdeploy.lowering.passes.adaptive_pool import AdaptivePoolAsPool
+from ghostdeploy.lowering.passes.attention_products import AttentionAsProducts
 from ghostdeploy.lowering.passes.base import Outcome, Refusal, Rewrite, run
 from ghostdeploy.lowering.passes.ceil_pool import DropCeilMode
 from ghostdeploy.lowering.passes.empty_padding import ExcludeEmptyPadding
@@ -13,13 +14,17 @@ from ghostdeploy.lowering.passes.float_scalars import FloatScalars
 from ghostdeploy.lowering.passes.hard_sigmoid import HardSigmoidAsClamp
 from ghostdeploy.lowering.passes.hardtanh_limits import SpellHardtanhLimits
 from ghostdeploy.lowering.passes.keepdim_mean import KeepdimMean
+from ghostdeploy.lowering.passes.known_values import FoldKnownValues
+from ghostdeploy.lowering.passes.loose_views import LoosenViews
 from ghostdeploy.lowering.passes.nearest_gather import NearestAsGather
 from ghostdeploy.lowering.passes.nearest_slices import NearestAsSlices
 from ghostdeploy.lowering.passes.noops import DropNoops
 from ghostdeploy.lowering.passes.padded_average import AveragePoolAsDepthwise
+from ghostdeploy.lowering.passes.select_slice import SelectAsSlice
 from ghostdeploy.lowering.passes.silu_product import SiluAsProduct
 from ghostdeploy.lowering.passes.split_slices import SplitAsSlices
 
-__all__ = ["AdaptivePoolAsPool", "AveragePoolAsDepthwise", "DropCeilMode", "DropNoops", "ExcludeEmptyPadding",
-           "FloatScalars", "HardSigmoidAsClamp", "KeepdimMean", "NearestAsGather", "NearestAsSlices", "Outcome",
-           "Refusal", "Rewrite", "SiluAsProduct", "SpellAsView", "SpellHardtanhLimits", "SplitAsSlices", "run"]
+__all__ = ["AdaptivePoolAsPool", "AttentionAsProducts", "AveragePoolAsDepthwise", "DropCeilMode", "DropNoops",
+           "ExcludeEmptyPadding", "FloatScalars", "FoldKnownValues", "HardSigmoidAsClamp", "KeepdimMean", "LoosenViews",
+           "NearestAsGather", "NearestAsSlices", "Outcome", "Refusal", "Rewrite", "SelectAsSlice", "SiluAsProduct",
+           "SpellAsView", "SpellHardtanhLimits", "SplitAsSlices", "run"]

@@ -17,7 +17,7 @@ class SpellAsView(Rewrite):
     """Every spelling of a change of shape becomes `view`.
 
     XNNPACK takes any `view` of static shape, `unsqueeze` at the end only, and `squeeze` not at all: the `squeeze_copy`
-    in the tail of GhostNetV3 and the 25 in DeiT-tiny are holes otherwise.
+    in the tail of GhostNetV3 and those in DeiT-tiny are holes otherwise.
     """
 
     name = "spell-as-view"

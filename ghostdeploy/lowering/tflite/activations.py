@@ -12,7 +12,7 @@ from torch.fx import Node
 
 from ghostdeploy import graph
 from ghostdeploy.lowering.passes.aten import aten
-from ghostdeploy.lowering.tflite.emission import ACTIVATION, Emission, clamp_range
+from ghostdeploy.lowering.tflite.emission import Emission, clamp_range
 from ghostdeploy.lowering.tflite.registry import emits
 
 SIMPLE = {
@@ -54,13 +54,6 @@ def silu(e: Emission, node: Node) -> None:
     """x * sigmoid(x)."""
     x, out = through(e, node)
     e.binary("MUL", x, e.unary("LOGISTIC", x), out)
-
-
-@emits(aten.hardsigmoid.default)
-def hardsigmoid(e: Emission, node: Node) -> None:
-    """relu6(x + 3) / 6."""
-    x, out = through(e, node)
-    e.binary("MUL", e.binary("ADD", x, e.scalar(3.0), activation=ACTIVATION.RELU6), e.scalar(1 / 6), out)
 
 
 @emits(aten.leaky_relu.default)

@@ -17,6 +17,7 @@ from torch.fx import GraphModule, Node
 from ghostdeploy import graph
 from ghostdeploy.errors import UnsupportedOperator
 from ghostdeploy.lowering.artifact import Precision
+from ghostdeploy.lowering.half import as_half
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.tflite import versions
 from ghostdeploy.lowering.tflite.layout import Order, Shape, identity, permuted, plan_view, significant, stored
@@ -74,11 +75,11 @@ class Emission:
 
     def weight(self, value: torch.Tensor, name: str) -> int:
         """A float constant: in fp16 artifacts half as large, with a DEQUANTIZE that XNNPACK folds away on loading."""
-        array = value.to(torch.float32).contiguous().numpy()
+        single = value.to(torch.float32).contiguous()
         if self.precision != "fp16":
-            return self.writer.constant(array, name)
-        half = self.writer.constant(array.astype(np.float16), f"{name}_half")
-        out = self.writer.tensor(name, array.shape)
+            return self.writer.constant(single.numpy(), name)
+        half = self.writer.constant(as_half(name, single).numpy(), f"{name}_half")
+        out = self.writer.tensor(name, tuple(single.shape))
         self.writer.operator("DEQUANTIZE", [half], [out], "DequantizeOptions", version=versions.DEQUANTIZE_HALF)
         return out
 

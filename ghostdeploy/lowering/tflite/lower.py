@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import importlib
-from importlib.metadata import version
 
 import torch
 from torch.fx import GraphModule, Node
@@ -65,7 +64,7 @@ def lower_tflite(module: GraphModule, example: torch.Tensor, precision: Precisio
     data = writer.pack(named_inputs, named_outputs)
     data = data if metadata is None else attach(data, metadata)
     progress.stage("tflite: load")
-    need = RuntimeNeed("tflite", runtime, f"ai-edge-litert {version('ai-edge-litert')}")
+    need = RuntimeNeed("tflite", runtime)
     return Lowered("tflite", precision, data, *specs, delegation(data), need,
                    tuple((outcome.name, outcome.changed) for outcome in outcomes))
 

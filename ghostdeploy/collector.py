@@ -1,0 +1,19 @@
+"""Python's garbage collector, kept from walking through everything while a compiler makes millions of small objects."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def set_aside() -> Iterator[None]:
+    """Take what exists out of the collector's sight for the length of the block: torch alone is a million objects, and
+    every full collection would visit them all."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
