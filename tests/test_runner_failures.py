@@ -9,8 +9,9 @@ import pytest
 
 from ghostdeploy.device.android import report
 from ghostdeploy.device.android.pinned import RuntimeName
-from ghostdeploy.errors import AffinityRefused, ArtifactRejected, GhostdeployError, RunnerFailed, RuntimeRejected
+from ghostdeploy.errors import AffinityRefused, ArtifactRejected, GhostdeployError, RunnerFailed
 from ghostdeploy.lowering.artifact import Format
+from ghostdeploy.phone_errors import RuntimeRejected
 from tests.android_host import hosted
 from tests.android_run import Ended, run_words
 from tests.small_artifacts import SIZE, small

@@ -13,7 +13,8 @@ from ghostdeploy.device.android.given import given_library
 from ghostdeploy.device.android.pinned import ABIS, Abi, RuntimeName
 from ghostdeploy.device.android.programs import phone_program
 from ghostdeploy.device.android.store import RuntimeLibrary
-from ghostdeploy.errors import FileMissing, RuntimeRejected
+from ghostdeploy.errors import FileMissing
+from ghostdeploy.phone_errors import RuntimeRejected
 
 
 @cache

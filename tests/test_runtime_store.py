@@ -16,7 +16,8 @@ from ghostdeploy.device.android import npm, store
 from ghostdeploy.device.android.archives import ArchiveError, aar_libraries, tar_member, unpack_folder
 from ghostdeploy.device.android.cache import cache_root
 from ghostdeploy.device.android.pinned import ABIS, pinned
-from ghostdeploy.errors import FetchFailed, WriteFailed
+from ghostdeploy.errors import WriteFailed
+from ghostdeploy.phone_errors import FetchFailed
 
 
 @pytest.fixture

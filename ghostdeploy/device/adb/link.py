@@ -1,4 +1,4 @@
-"""One phone over ADB: what every transport can do. Everything else (detached programs, hashes, conditions) is built on it."""
+"""One phone over ADB: what every transport can do; everything else is built on it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ QUICK_S = 15.0      # for a command that only looks: `dumpsys` of a busy phone t
 
 @dataclass(frozen=True)
 class Completed:
-    """A command that ended on the phone. Where the phone has no shell v2, `out` holds both streams and `err` is empty."""
+    """A command that ended on the phone. Without shell v2, `out` holds both streams and `err` is empty."""
 
     status: int
     out: bytes
@@ -42,7 +42,7 @@ class Link(Protocol):
     Raises (all of them):
         DeviceLost: the connection broke, or the phone is no longer there; `reconnect` may bring it back.
         DeviceHung: nothing came by the deadline.
-        DeviceUnauthorized, DeviceOffline, DeviceNoPermission, DeviceNotFound: see `ghostdeploy.errors`.
+        DeviceUnauthorized, DeviceOffline, DeviceNoPermission, DeviceNotFound: see `ghostdeploy.phone_errors`.
     """
 
     @property

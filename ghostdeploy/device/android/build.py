@@ -19,7 +19,7 @@ from typing import Final
 from ghostdeploy.device.android import elf, store
 from ghostdeploy.device.android.pinned import ABIS, Abi, RuntimeName
 from ghostdeploy.device.android.zig import VERSION, Zig, zig
-from ghostdeploy.errors import RunnerMissing
+from ghostdeploy.phone_errors import RunnerMissing
 from ghostdeploy.resources import folder
 
 CORE: Final = ("main", "options", "measure", "report", "process", "warmup", "failure", "files", "json", "memory",

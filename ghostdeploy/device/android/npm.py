@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ghostdeploy.errors import FetchFailed
+from ghostdeploy.phone_errors import FetchFailed
 
 TIMEOUT_S = 600.0       # 38 MB over a link of 0.5 Mbit/s
 WHEEL_NPM = "lib/node_modules/npm/bin/npm-cli.js"

@@ -14,8 +14,9 @@ from ghostdeploy.device.job import Job, Memory, RoundReport, Run, Threads, Timin
 from ghostdeploy.device.runtimes.base import Array, RuntimeInfo, image_layout
 from ghostdeploy.device.warmup import WarmUp
 from ghostdeploy.device.worker import agreed
-from ghostdeploy.errors import AffinityRefused, ArtifactRejected, GhostdeployError, RunnerFailed, RuntimeRejected
+from ghostdeploy.errors import AffinityRefused, ArtifactRejected, GhostdeployError, RunnerFailed
 from ghostdeploy.lowering.artifact import Layout, TensorSpec
+from ghostdeploy.phone_errors import RuntimeRejected
 from ghostdeploy.tensors import from_layout
 
 CHANNELS_LAST = (0, 2, 3, 1)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from ghostdeploy.device.android.pinned import Abi
-from ghostdeploy.errors import RunnerMissing
+from ghostdeploy.phone_errors import RunnerMissing
 
 VERSION: Final = "0.17.1"
 MINIMUM_API: Final = 26
