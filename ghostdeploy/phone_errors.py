@@ -1,4 +1,4 @@
-"""What can go wrong with phones, and with what is fetched and built for them. See `ghostdeploy.errors` for the rules."""
+"""What can go wrong with phones, and with what is fetched and built for them. Rules: `ghostdeploy.errors`."""
 
 from __future__ import annotations
 

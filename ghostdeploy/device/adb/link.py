@@ -23,6 +23,11 @@ class Completed:
         """What it said on stdout, decoded; bytes that are no UTF-8 are kept visible."""
         return self.out.decode("utf-8", "backslashreplace")
 
+    @property
+    def said(self) -> str:
+        """All it said, for an error message."""
+        return (self.out + self.err).decode("utf-8", "backslashreplace").strip()
+
 
 @dataclass(frozen=True)
 class Stat:

@@ -1,0 +1,121 @@
+"""A program on a phone that goes on when the cable is pulled: started in a session of its own, polled, picked up again.
+
+A foreground command of adb dies with the connection (observed on Android 6 and 9); a session that holds none of its
+streams does not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ghostdeploy.device.adb.link import Link
+from ghostdeploy.device.phone.place import RunDirectory
+from ghostdeploy.errors import DeviceError, RunnerFailed
+from ghostdeploy.phone_errors import DeviceHung, DeviceLost, DeviceRebooted
+
+RECONNECT_S = 90.0                  # a phone that lost its cable for longer is not coming back by itself
+GRACE_S = 15                        # on the phone's clock, beyond the deadline: then the next run may clean up
+FIRST_POLL_S, LONGEST_POLL_S = 0.05, 1.0     # a poll wakes adbd for some milliseconds; rare ones disturb little
+
+START = r"""
+cd "$1" || exit 1
+echo $(($(cut -d. -f1 /proc/uptime) + $2)) >until
+shift 2
+setsid sh -c '"$@" >log 2>&1 </dev/null; echo $? >rc.part; mv rc.part rc' sh "$@" </dev/null >/dev/null 2>&1 &
+echo $! >pid
+cat /proc/sys/kernel/random/boot_id
+"""
+POLL = r"""
+cat /proc/sys/kernel/random/boot_id
+cd "$1" 2>/dev/null || { echo missing; exit; }
+pid=$(cat pid 2>/dev/null)
+alive=
+[ -n "$pid" ] && [ -d "/proc/$pid" ] && alive=yes
+if [ -f rc ]; then echo "ended $(cat rc)"; elif [ -n "$alive" ]; then echo running; else echo gone; fi
+"""
+# The pid is only believed where its process is still ours: pids are used again.
+KILL = r"""
+cd "$1" 2>/dev/null || exit 0
+pid=$(cat pid 2>/dev/null)
+[ -n "$pid" ] || exit 0
+tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "gd_runner" && kill -9 "-$pid"
+exit 0
+"""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A program that runs in `directory`, on a phone that was booted as `boot_id`."""
+
+    directory: RunDirectory
+    boot_id: str
+
+
+@dataclass(frozen=True)
+class Polled:
+    """What became of it: `running`, `ended`, `gone` without an exit status (the system killed its whole session), or
+    `missing` with its directory."""
+
+    state: str
+    status: int | None
+    boot_id: str
+
+
+def start(link: Link, directory: RunDirectory, words: Sequence[str], deadline_s: float) -> Started:
+    """Start `words` detached in `directory`.
+
+    Raises:
+        RunnerFailed: the phone's shell did not start it.
+    """
+    done = link.run(("sh", "-c", START, "sh", directory.path, str(round(deadline_s) + GRACE_S), *words))
+    if done.status or not done.text.strip():
+        raise RunnerFailed(f"the benchmark program could not be started on {link.serial}",
+                           done.said, "see `ghostdeploy doctor`")
+    return Started(directory, done.text.strip())
+
+
+def poll(link: Link, started: Started) -> Polled:
+    """What the program is doing. An answer that makes no sense counts as a lost connection."""
+    lines = link.run(("sh", "-c", POLL, "sh", started.directory.path)).text.split("\n")
+    if len(lines) < 2 or not lines[0].strip():
+        raise DeviceLost(f"{link.serial} answered nonsense", repr(lines)[:200], "check the cable and try again")
+    state, _, status = lines[1].strip().partition(" ")
+    return Polled(state, int(status) if status.isdigit() else None, lines[0].strip())
+
+
+def wait(link: Link, started: Started, deadline_s: float) -> int | None:
+    """Wait for its end and return the exit status, None where it left none. A lost connection is taken up again.
+
+    Raises:
+        DeviceRebooted: the phone was started anew meanwhile.
+        DeviceLost: the phone did not come back within `RECONNECT_S`.
+        DeviceHung: the program ran past its deadline.
+    """
+    end, pause = time.monotonic() + deadline_s, FIRST_POLL_S
+    while True:
+        try:
+            seen = poll(link, started)
+        except (DeviceLost, DeviceHung):
+            if time.monotonic() > end + RECONNECT_S:
+                raise
+            link.reconnect(RECONNECT_S)
+            continue
+        if seen.boot_id != started.boot_id:
+            raise DeviceRebooted(f"{link.serial} was restarted while it was measuring", "its boot id changed",
+                                 "measure again; if it happens again, the phone may be overheating or out of memory")
+        if seen.state != "running":
+            return seen.status
+        if time.monotonic() > end:
+            raise DeviceHung(f"the benchmark on {link.serial} ran past its deadline of {deadline_s:.0f} s",
+                             "it hangs, or the phone is far slower than expected", "try fewer --runs")
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_POLL_S)
+
+
+def kill(link: Link, directory: RunDirectory) -> None:
+    """Kill the program and all it started, if it is still there."""
+    with suppress(DeviceError):
+        link.run(("sh", "-c", KILL, "sh", directory.path))

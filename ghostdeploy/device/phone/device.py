@@ -1,0 +1,151 @@
+"""A phone as a device: jobs run there in the native benchmark program, as on this machine in a worker process."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from ghostdeploy.device.phone.describe import describe
+from ghostdeploy.device.phone.state import state
+
+from ghostdeploy.device.adb.link import Link
+from ghostdeploy.device.android import command, elf, needs
+from ghostdeploy.device.android.given import given_library
+from ghostdeploy.device.android.pinned import ABIS, Abi, RuntimeName
+from ghostdeploy.device.android.programs import PhoneProgram, phone_program
+from ghostdeploy.device.android.report import run_of
+from ghostdeploy.device.android.store import RuntimeLibrary, runtime_library
+from ghostdeploy.device.base import DeviceInfo, DeviceState
+from ghostdeploy.device.job import Job, Run
+from ghostdeploy.device.phone import deploy, detached, ending, place
+from ghostdeploy.device.runtimes.base import Array
+from ghostdeploy.digest import sha256
+from ghostdeploy.errors import ArtifactRejected, DeviceError, UsageError
+from ghostdeploy.lowering.artifact import Format
+from ghostdeploy.phone_errors import DeviceUnsuitable
+
+RUNTIMES: Final[dict[Format, RuntimeName]] = {"pte": "executorch", "tflite": "tflite"}
+MINIMUM_API = 26            # the ident note of both pinned libraries, and what the programs are built for
+MB_PER_S = 1.0              # the slowest links; see deploy.py
+
+
+class PhoneDevice:
+    """A phone behind `link`. See `Device`; `runtime` is the library to measure instead of the pinned one."""
+
+    def __init__(self, link: Link, runtime: Path | None = None) -> None:
+        self.link = link
+        self._runtime = runtime
+        self._scratch = tempfile.TemporaryDirectory(prefix="ghostdeploy-")
+        self._stored: dict[str, deploy.Stored] = {}
+
+    @cached_property
+    def _info(self) -> DeviceInfo:
+        return describe(self.link)
+
+    def describe(self) -> DeviceInfo:
+        """See `Device.describe`."""
+        return self._info
+
+    def state(self) -> DeviceState:
+        """See `Device.state`."""
+        return state(self.link, self._info)
+
+    def run(self, job: Job, samples: Sequence[Sequence[Array]]) -> Run:
+        """See `Device.run`. The phone is left without the run's files and processes, however this call ends.
+
+        Raises:
+            DeviceUnsuitable: too old, another ABI, pages that the runtime cannot be loaded on, no room.
+            ArtifactRejected: the format is not one for phones, or needs more than the runtime has.
+            PushFailed, PullFailed, DeviceLost, DeviceHung, DeviceRebooted: on the way.
+        """
+        if job.inputs is None:
+            raise UsageError("a job on a phone must say what its inputs are", "", "please report it")
+        tools, model, library = self._deployed(job)
+        with self._run_directory() as directory:
+            files = self._inputs(job, samples, directory, model, tools / library.soname)
+            program = tools / self._program(library.name).program.path.name
+            started = detached.start(self.link, directory, (program, *command.words(job, len(samples), files)),
+                                     job.deadline_s)
+            status = detached.wait(self.link, started, job.deadline_s)
+            document = ending.document(self.link, directory, status)
+            outputs = b"" if document.measured is None else self.link.pull(files.output, deadline_s=ending.PULL_S)
+        return run_of(job, document, outputs, library)
+
+    def close(self) -> None:
+        """Let go of the phone."""
+        self._scratch.cleanup()
+        self.link.close()
+
+    @contextmanager
+    def _run_directory(self) -> Iterator[place.RunDirectory]:
+        directory = place.make_run(self.link)
+        try:
+            yield directory
+        finally:
+            with suppress(DeviceError):     # what cannot be cleaned up now is swept by the next run
+                detached.kill(self.link, directory)
+                place.remove_run(self.link, directory)
+
+    def _deployed(self, job: Job) -> tuple[deploy.Stored, str, RuntimeLibrary]:
+        """The program's directory and the model's path on the phone, and the library that it will load."""
+        if job.format not in RUNTIMES:
+            raise ArtifactRejected(f"{job.artifact.name} cannot run on a phone", f"phones take {', '.join(RUNTIMES)} here",
+                                   "measure it on this machine with --device local")
+        library = self._library(RUNTIMES[job.format])
+        needs.check(job.artifact, library)
+        program = self._program(library.name)
+        cargo = [deploy.Cargo(program.program.path, program.program.path.name, program.program.sha256, executable=True),
+                 deploy.Cargo(library.path, library.soname, library.sha256),
+                 *(deploy.Cargo(file.path, file.path.name, file.sha256) for file in program.beside)]
+        model = deploy.Cargo(job.artifact, f"model.{job.format}", sha256(job.artifact))
+        return self._store(cargo), self._store([model]) / model.name, library
+
+    def _store(self, cargo: list[deploy.Cargo]) -> deploy.Stored:
+        key = " ".join(item.sha256 for item in cargo)
+        if key not in self._stored:
+            self._stored[key] = deploy.store(self.link, cargo)
+        return self._stored[key]
+
+    def _inputs(self, job: Job, samples: Sequence[Sequence[Array]], directory: place.RunDirectory, model: str,
+                library: str) -> command.Files:
+        paths = []
+        for i, data in enumerate(command.input_files(samples, job.inputs or ())):
+            paths.append(directory / f"input{i}")
+            self.link.push(data, paths[-1], deadline_s=deploy.START_S + len(data) / 1e6 / MB_PER_S)
+        return command.Files(model, tuple(paths), directory / "output", directory / "result", library)
+
+    @cached_property
+    def _abi(self) -> Abi:
+        info = self._info
+        if info.api_level is not None and info.api_level < MINIMUM_API:
+            raise DeviceUnsuitable(f"{self.link.serial} runs Android {info.android_release} (API {info.api_level})",
+                                   f"the runtimes need API {MINIMUM_API} (Android 8) or later", "use a newer phone")
+        for abi in ABIS:
+            if info.abi == abi:
+                return abi
+        raise DeviceUnsuitable(f"{self.link.serial} is a {info.abi} device",
+                               f"the benchmark programs are built for {' and '.join(ABIS)}", "use another phone")
+
+    def _program(self, runtime: RuntimeName) -> PhoneProgram:
+        return phone_program(runtime, self._abi)
+
+    def _library(self, name: RuntimeName) -> RuntimeLibrary:
+        if self._runtime is not None:
+            program = self._program(name)
+            beside = [elf.parse(file.path.read_bytes()) for file in program.beside]
+            return given_library(self._runtime, name, self._abi, elf.parse(program.program.path.read_bytes()),
+                                 beside[0] if beside else None, self._info.page_size, self._info.api_level or MINIMUM_API,
+                                 Path(self._scratch.name))
+        library = runtime_library(name, self._abi)
+        alignment = elf.parse(library.path.read_bytes()).page_alignment
+        if alignment < self._info.page_size:
+            raise DeviceUnsuitable(
+                f"{name} {library.version} cannot be loaded on {self.link.serial}",
+                f"the library is aligned to pages of {alignment} bytes, and the phone has pages of {self._info.page_size}",
+                "measure with a newer library: --runtime FILE.aar (LiteRT 1.0.1 and later are 16 KB aligned), "
+                "or measure the .pte")
+        return library
