@@ -93,7 +93,8 @@ class PhoneDevice:
     def _deployed(self, job: Job) -> tuple[deploy.Stored, str, RuntimeLibrary]:
         """The program's directory and the model's path on the phone, and the library that it will load."""
         if job.format not in RUNTIMES:
-            raise ArtifactRejected(f"{job.artifact.name} cannot run on a phone", f"phones take {', '.join(RUNTIMES)} here",
+            raise ArtifactRejected(f"{job.artifact.name} cannot run on a phone",
+                                   f"phones take {', '.join(RUNTIMES)} here",
                                    "measure it on this machine with --device local")
         library = self._library(RUNTIMES[job.format])
         needs.check(job.artifact, library)
@@ -135,17 +136,15 @@ class PhoneDevice:
 
     def _library(self, name: RuntimeName) -> RuntimeLibrary:
         if self._runtime is not None:
-            program = self._program(name)
-            beside = [elf.parse(file.path.read_bytes()) for file in program.beside]
-            return given_library(self._runtime, name, self._abi, elf.parse(program.program.path.read_bytes()),
-                                 beside[0] if beside else None, self._info.page_size, self._info.api_level or MINIMUM_API,
-                                 Path(self._scratch.name))
+            needed = self._program(name)
+            program, *beside = (elf.parse(file.path.read_bytes()) for file in (needed.program, *needed.beside))
+            return given_library(self._runtime, name, self._abi, program, beside[0] if beside else None,
+                                 self._info.page_size, self._info.api_level or MINIMUM_API, Path(self._scratch.name))
         library = runtime_library(name, self._abi)
         alignment = elf.parse(library.path.read_bytes()).page_alignment
         if alignment < self._info.page_size:
             raise DeviceUnsuitable(
                 f"{name} {library.version} cannot be loaded on {self.link.serial}",
-                f"the library is aligned to pages of {alignment} bytes, and the phone has pages of {self._info.page_size}",
-                "measure with a newer library: --runtime FILE.aar (LiteRT 1.0.1 and later are 16 KB aligned), "
-                "or measure the .pte")
+                f"it is aligned to pages of {alignment} bytes, and the phone has pages of {self._info.page_size}",
+                "measure with a newer library: --runtime FILE.aar; or measure the .pte")
         return library

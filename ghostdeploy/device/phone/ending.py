@@ -15,7 +15,8 @@ PULL_S = 120.0
 LOG_LINES = 12
 FAILED_WITH_DOCUMENT, NO_DOCUMENT = 10, 11      # android_bench/README.md
 CAUSES: Final = {
-    signal.SIGKILL: ("the system killed it, most likely for want of memory", "close other apps, or take a smaller model"),
+    signal.SIGKILL: ("the system killed it, most likely for want of memory",
+                     "close other apps, or take a smaller model"),
     signal.SIGILL: ("this processor lacks an instruction that the runtime uses",
                     "measure with another library: --runtime FILE.aar"),
     signal.SIGSEGV: ("it reached for memory that is not its own: a fault of the runtime, or of the model file",
@@ -46,9 +47,9 @@ def _without_document(link: Link, directory: RunDirectory, status: int | None) -
     if status is None:
         why, way_out = CAUSES[signal.SIGKILL]
     elif status > 128:
-        name = signal.Signals(status - 128).name if status - 128 in set(signal.Signals) else f"signal {status - 128}"
-        what = f"the benchmark program on {link.serial} crashed: {name}"
-        why, way_out = CAUSES.get(signal.Signals(status - 128), ("", way_out)) if name.startswith("SIG") else ("", way_out)
+        number = next((known for known in signal.Signals if known == status - 128), None)
+        what = f"the benchmark program on {link.serial} crashed: {number.name if number else f'signal {status - 128}'}"
+        why, way_out = CAUSES.get(number, ("", way_out)) if number else ("", way_out)
     elif status != NO_DOCUMENT:
         what += f", with status {status}"
         why = "the phone's shell could not run it" if status in (126, 127) else ""
