@@ -10,10 +10,11 @@ import numpy as np
 from ghostdeploy.benchmark import statistics
 from ghostdeploy.benchmark.grade import Evidence, Judgement, judge
 from ghostdeploy.benchmark.protocol import Protocol
-from ghostdeploy.benchmark.result import SCHEMA_VERSION, Condition, ProtocolRecord, Result, Round, Summary
+from ghostdeploy.benchmark.result import SCHEMA_VERSION, ProtocolRecord, Result, Round, Summary
 from ghostdeploy.benchmark.round import Attempt
 from ghostdeploy.benchmark.subject import Subject
 from ghostdeploy.device.base import DeviceInfo
+from ghostdeploy.device.condition import Condition
 from ghostdeploy.device.job import Memory
 from ghostdeploy.errors import ParityFailed
 from ghostdeploy.parity import Parity, compare_outputs

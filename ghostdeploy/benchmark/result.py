@@ -15,6 +15,7 @@ from ghostdeploy.benchmark.grade import Grade, Reason
 from ghostdeploy.benchmark.statistics import Method
 from ghostdeploy.device import records
 from ghostdeploy.device.base import DeviceInfo, DeviceState
+from ghostdeploy.device.condition import Condition
 from ghostdeploy.device.job import Memory
 from ghostdeploy.device.runtimes.base import RuntimeInfo
 from ghostdeploy.device.warmup import WarmUp, WarmUpRule
@@ -37,18 +38,6 @@ class MeasuredModel:
     format: Format
     precision: Precision | None
     weights: Literal["checkpoint", "module", "random", "unknown"]
-
-
-@dataclass(frozen=True)
-class Condition:
-    """Something about the device that matters, and whether it was brought under control."""
-
-    name: str
-    wanted: str
-    achieved: Literal["achieved", "refused", "not controlled"]
-    before: str | None
-    after: str | None
-    restored: bool | None
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,23 @@ Kind = Literal["local", "android"]
 
 @dataclass(frozen=True)
 class Core:
-    """A CPU that jobs may run on. `max_khz` is None where the system does not tell (virtual machines)."""
+    """A CPU that jobs may run on.
+
+    `max_khz` is None where the system does not tell (virtual machines), `design` (such as Cortex-A76) where it is not
+    an Arm core that we know by its number.
+    """
 
     index: int
     max_khz: int | None
+    design: str | None = None
 
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """A device, as far as it tells. `notes` say in words what makes its numbers less than they could be."""
+    """A device, as far as it tells. `notes` say in words what makes its numbers less than they could be.
+
+    `emulated`: its CPU is computed by another one; outputs are right, and times mean nothing.
+    """
 
     kind: Kind
     serial: str
@@ -39,6 +47,7 @@ class DeviceInfo:
     cores: tuple[Core, ...]
     features: tuple[str, ...]
     notes: tuple[str, ...]
+    emulated: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,15 +56,22 @@ class DeviceState:
 
     Attributes:
         clocks_khz: current frequency of each core of `DeviceInfo.cores`.
-        thermal: hottest thermal zone in degrees Celsius.
+        thermal: hottest thermal zone in degrees Celsius; on a phone the hottest of processors and skin.
         load: runnable tasks, averaged by the kernel over the last minute.
         stolen_s: seconds since boot that a hypervisor gave to other machines, all cores together.
+        limits_khz: highest frequency that each core may take now; heat lowers it. Empty where nobody looked.
+        thermal_status: Android's, 0 NONE to 6 SHUTDOWN.
+        battery_c, battery_percent: degrees Celsius, and 0 to 100.
     """
 
     clocks_khz: tuple[int | None, ...]
     thermal: float | None
     load: float | None
     stolen_s: float | None
+    limits_khz: tuple[int | None, ...] = ()
+    thermal_status: int | None = None
+    battery_c: float | None = None
+    battery_percent: float | None = None
 
 
 class Device(Protocol):

@@ -43,6 +43,8 @@ def to_json(value: object) -> Any:
 def from_json(cls: type[T], document: object) -> T:
     """The dataclass `cls` that `document` (parsed JSON) describes, nested ones included.
 
+    What has a default may be missing: files of earlier versions know nothing of newer fields.
+
     Raises:
         RecordError: a key is missing or unknown, or a value is not of its declared type.
     """
@@ -98,11 +100,12 @@ def _record(cls: type[Any], document: object, where: str) -> Any:
     if not isinstance(document, dict):
         raise RecordError(f"{where} is no object")
     hints = typing.get_type_hints(cls)
-    names = [f.name for f in dataclasses.fields(cls)]
-    unknown, missing = set(document) - set(names), set(names) - set(document)
+    fields = dataclasses.fields(cls)
+    needed = {f.name for f in fields if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING}
+    unknown, missing = set(document) - {f.name for f in fields}, needed - set(document)
     if unknown or missing:
         raise RecordError(f"{where} lacks {sorted(missing)}" if missing else f"{where} has unknown {sorted(unknown)}")
-    return cls(**{name: _value(hints[name], document[name], f"{where}.{name}") for name in names})
+    return cls(**{name: _value(hints[name], value, f"{where}.{name}") for name, value in document.items()})
 
 
 def _scalar(hint: Any, document: object, where: str) -> Any:
