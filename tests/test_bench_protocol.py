@@ -34,7 +34,7 @@ QUICK = Protocol(runs=9, rounds=2, warm_up=WarmUpRule(min_runs=1, min_ns=0, max_
 
 def subject(format: Format, output: np.ndarray | None = None) -> Subject:
     """An artifact with a photo and, unless another is given, its true answer."""
-    found = bare(small(format).path, format, LOCAL)
+    found = bare(small(format).path, format)
     wanted = answers(images(1)) if output is None else output
     return replace(found, sample=(images(1),), golden=Golden(wanted, 1e-5))
 
@@ -150,12 +150,12 @@ def test_the_format_is_in_the_bytes_not_in_the_name(tmp_path: Path, format: Form
 def test_what_is_no_artifact(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "model.tflite").write_bytes(content)
     with pytest.raises(ArtifactRejected, match=r"model\.tflite"):
-        subjects(tmp_path / "model.tflite", LOCAL)
+        subjects(tmp_path / "model.tflite")
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_bare_file_is_fed_a_photo_and_nothing_is_claimed(format: Format) -> None:
-    found = subjects(small(format).path, LOCAL)[0]
+    found = subjects(small(format).path)[0]
     assert found.golden is None and found.model.weights == "unknown" and found.model.precision is None
     assert "photo chelsea, 64x64" in found.input
     assert found.sample[0].shape == (1, 3, 64, 64) and found.sample[0].std() > 0.3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -15,6 +16,7 @@ from ghostdeploy.benchmark.round import Attempt
 from ghostdeploy.benchmark.subject import Subject
 from ghostdeploy.device.base import DeviceInfo
 from ghostdeploy.device.condition import Condition
+from ghostdeploy.device.control import Control, Uncontrolled, Wishes
 from ghostdeploy.device.job import Memory
 from ghostdeploy.errors import ParityFailed
 from ghostdeploy.parity import Parity, compare_outputs
@@ -25,18 +27,26 @@ KB_PER_MB = 1e6 / 1024      # the kernel's kB are KiB; ours are decimal
 
 
 def assemble(subject: Subject, threads: int, protocol: Protocol, device: DeviceInfo, attempts: Sequence[Attempt],
-             memory: Memory | None, memory_failure: str | None = None) -> Result:
-    """The result of all rounds of one artifact with one thread count; `memory_failure` says why there is no memory."""
+             memory: Memory | None, memory_failure: str | None = None, control: Control | None = None) -> Result:
+    """The result of all rounds of one artifact with one thread count; `memory_failure` says why there is no memory.
+
+    Rounds that were made again are in the result, and nothing is computed from their times.
+    """
     rounds = tuple(attempt.record() for attempt in attempts)
+    counted = tuple(measured for measured in rounds if measured.discarded is None)
+    found = control or Uncontrolled(Wishes())
     parity, mismatch = _compared(subject, attempts)
-    judgement = judge(_evidence(rounds, protocol, threads, mismatch, memory_failure))
+    judgement = judge(replace(
+        _evidence(counted, protocol, threads, mismatch, memory_failure), emulated=device.emulated,
+        findings=[finding.name for finding in found.findings()],
+        throttled=[attempt.spoiled for attempt in attempts if attempt.spoiled and not attempt.discarded]))
     return Result(
         schema_version=SCHEMA_VERSION, created=datetime.now(UTC).isoformat(timespec="seconds"), ghostdeploy=VERSION,
         model=subject.model, runtime=attempts[0].run.report.runtime, device=device,
-        conditions=_conditions(rounds, protocol),
+        conditions=(*_conditions(rounds, protocol), *found.records()), findings=found.findings(),
         protocol=ProtocolRecord(protocol.runs, protocol.rounds, threads, protocol.cpus, protocol.warm_up,
                                 protocol.every_ns, subject.input, subject.golden is not None),
-        rounds=rounds, memory=memory, summary=_summary(rounds, memory, judgement), parity=parity)
+        rounds=rounds, memory=memory, summary=_summary(counted, memory, judgement), parity=parity)
 
 
 def _compared(subject: Subject, attempts: Sequence[Attempt]) -> tuple[Parity | None, str | None]:
@@ -83,7 +93,7 @@ def _summary(rounds: tuple[Round, ...], memory: Memory | None, judgement: Judgem
 
 
 def _conditions(rounds: tuple[Round, ...], protocol: Protocol) -> tuple[Condition, ...]:
-    """What matters on this machine, and what was done about it: a process can be pinned; other load is only watched."""
+    """What matters on any device and nobody can set: a process can be pinned, everything else is only watched."""
     first, last = rounds[0].before, rounds[-1].after
     wanted = "unpinned" if protocol.cpus is None else ",".join(map(str, protocol.cpus))
     found = ",".join(map(str, sorted({cpu for r in rounds for cpu in r.cpus})))
@@ -92,10 +102,7 @@ def _conditions(rounds: tuple[Round, ...], protocol: Protocol) -> tuple[Conditio
     watched = (("other-load", "idle", first.load, last.load), ("temperature", "steady", first.thermal, last.thermal),
                ("stolen-time", "none", first.stolen_s, last.stolen_s),
                ("clocks", "fixed", _clocks(first.clocks_khz), _clocks(last.clocks_khz)))
-    # Here nothing is ever closed: that is for phones.
-    apps = Condition("other-apps", "kept" if protocol.keep_apps else "closed",
-                     "achieved" if protocol.keep_apps else "not controlled", None, None, None)
-    return (affinity, apps, *(Condition(name, aim, "not controlled", _text(before), _text(after), None)
+    return (affinity, *(Condition(name, aim, "not controlled", _text(before), _text(after), None)
                               for name, aim, before, after in watched))
 
 

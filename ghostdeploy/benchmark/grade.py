@@ -10,7 +10,8 @@ from ghostdeploy.benchmark.statistics import Interval
 
 Grade = Literal["A", "B", "C", "D"]
 Code = Literal["interval-wide", "warm-up-not-converged", "output-mismatch", "output-unstable", "runs-too-few",
-               "threads-differ", "cpus-differ", "one-round", "outliers", "deadlines-missed", "memory-unknown"]
+               "threads-differ", "cpus-differ", "one-round", "outliers", "deadlines-missed", "memory-unknown",
+               "emulated", "throttled", "preflight"]
 
 # Widest relative interval of each grade. 1 % is criterion's noise threshold; 2 % the smallest difference that is worth
 # a verdict; 5 % is the project's limit of a valid measurement.
@@ -34,7 +35,8 @@ class Reason:
 class Evidence:
     """What a judgement rests on. `converged` holds one entry per round.
 
-    `mismatch` is the failed comparison in words, `memory_failure` what stopped the memory pass.
+    `mismatch` is the failed comparison in words, `memory_failure` what stopped the memory pass, `throttled` why rounds
+    that count should not, `findings` the names of what was allowed to stand.
     """
 
     median: float
@@ -49,6 +51,9 @@ class Evidence:
     preempted: int
     late: int
     memory_failure: str | None = None
+    emulated: bool = False
+    throttled: Sequence[str] = ()
+    findings: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,7 @@ def _invalidating(evidence: Evidence) -> list[Reason]:
         reasons.append(Reason("output-mismatch", f"the output is not the golden output: {evidence.mismatch}", True))
     if not all(evidence.stable):
         reasons.append(Reason("output-unstable", "the first and the last run of a round gave different outputs", True))
+    reasons += _of_the_device(evidence)
     if width > VALID_WIDTH:
         reasons.append(Reason("interval-wide", f"the 95 % interval is {width:.1%} wide (limit {VALID_WIDTH:.0%}): "
                               "other programs, or clocks that move; close programs, or take more --rounds", True))
@@ -105,6 +111,19 @@ def _invalidating(evidence: Evidence) -> list[Reason]:
                               "were running", True))
     if evidence.cpus[0] is not None and evidence.cpus[0] != evidence.cpus[1]:
         reasons.append(Reason("cpus-differ", f"asked for CPU {evidence.cpus[0]}, and ran on {evidence.cpus[1]}", True))
+    return reasons
+
+
+def _of_the_device(evidence: Evidence) -> list[Reason]:
+    reasons = []
+    if evidence.emulated:
+        reasons.append(Reason("emulated", "the processor is emulated: its times say nothing of any phone", True))
+    if evidence.throttled:
+        reasons.append(Reason("throttled", f"{len(evidence.throttled)} rounds stayed throttled: "
+                              f"{evidence.throttled[0]}; let the phone cool down, without its case, off the charger",
+                              True))
+    if evidence.findings:
+        reasons.append(Reason("preflight", f"measured in spite of {', '.join(evidence.findings)}", True))
     return reasons
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ghostdeploy.benchmark.assembly import assemble
@@ -12,9 +12,12 @@ from ghostdeploy.benchmark.result import Result
 from ghostdeploy.benchmark.round import Attempt
 from ghostdeploy.benchmark.subject import Subject
 from ghostdeploy.device.base import Device
+from ghostdeploy.device.control import Control, Wishes
 from ghostdeploy.device.job import Memory
 from ghostdeploy.errors import GhostdeployError
 from ghostdeploy.progress import SILENT, Progress
+
+MOST_REPEATS = 2    # of a round that was throttled: a phone that has not recovered by then is too warm for this model
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,12 @@ class Cell:
     threads: int
 
 
-def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol,
-            progress: Progress = SILENT) -> list[Result]:
+def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol, progress: Progress = SILENT,
+            wishes: Wishes | None = None) -> list[Result]:
     """Measure every subject at every thread count; one result each, in the order of the subjects.
+
+    The device is under control from the first round to the memory pass; rounds that it spoilt are kept in the result,
+    marked, and made again.
 
     Raises:
         DeviceError, ArtifactRejected: a round failed, see `Device.run`. A wrong output does not raise: the result is
@@ -36,20 +42,36 @@ def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol,
     cells = [Cell(subject, threads) for subject in subjects for threads in protocol.threads]
     info = device.describe()
     attempts: list[list[Attempt]] = [[] for _ in cells]
-    for position, (number, index) in enumerate(order(len(cells), protocol.rounds)):
-        if position % len(cells) == 0:
-            progress.stage(f"round {number + 1} of {protocol.rounds}, {protocol.runs} runs each")
-        attempts[index].append(_attempt(cells[index], device, protocol, position))
-    progress.stage("memory, in a pass of its own")
-    return [assemble(cell.subject, cell.threads, protocol, info, done, *_memory(cell, device, protocol))
-            for cell, done in zip(cells, attempts, strict=True)]
+    with device.controlled(wishes or Wishes(), progress) as control:
+        for step, (number, index) in enumerate(order(len(cells), protocol.rounds)):
+            if step % len(cells) == 0:
+                progress.stage(f"round {number + 1} of {protocol.rounds}, {protocol.runs} runs each")
+            attempts[index] += _round(cells[index], device, control, protocol, sum(map(len, attempts)), progress)
+        progress.stage("memory, in a pass of its own")
+        memories = [_memory(cell, device, protocol) for cell in cells]
+    return [assemble(cell.subject, cell.threads, protocol, info, done, *memory, control=control)
+            for cell, done, memory in zip(cells, attempts, memories, strict=True)]
 
 
-def _attempt(cell: Cell, device: Device, protocol: Protocol, position: int) -> Attempt:
+def _round(cell: Cell, device: Device, control: Control, protocol: Protocol, position: int,
+           progress: Progress) -> Iterator[Attempt]:
+    """One round that counts, after those that the device spoilt; the last one counts as it is, and says so."""
+    for repeat in range(MOST_REPEATS + 1):
+        control.rest()
+        attempt = _attempt(cell, device, control, protocol, position + repeat)
+        if attempt.spoiled is None or repeat == MOST_REPEATS:
+            yield attempt
+            return
+        progress.note(f"made again: {attempt.spoiled}")
+        yield replace(attempt, discarded=True)
+
+
+def _attempt(cell: Cell, device: Device, control: Control, protocol: Protocol, position: int) -> Attempt:
     started = datetime.now(UTC).isoformat(timespec="seconds")
     before = device.state()
     run = device.run(protocol.job(cell.subject, cell.threads, "time"), [cell.subject.sample])
-    return Attempt(position, started, before, device.state(), run)
+    after = device.state()
+    return Attempt(position, started, before, after, run, control.spoiled(before, after))
 
 
 def _memory(cell: Cell, device: Device, protocol: Protocol) -> tuple[Memory | None, str | None]:

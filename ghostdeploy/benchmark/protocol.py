@@ -27,7 +27,6 @@ class Protocol:
         threads: thread counts, each measured and reported by itself.
         cpus: CPUs to pin to; None leaves the scheduler free, as an app would.
         every_ns: an app's cadence: time between the starts of runs; 0 is back to back.
-        keep_apps: leave other apps open; recorded in the result's conditions.
     """
 
     runs: int = 100
@@ -36,7 +35,6 @@ class Protocol:
     cpus: tuple[int, ...] | None = None
     warm_up: WarmUpRule = ANDROIDX
     every_ns: int = 0
-    keep_apps: bool = False
 
     def __post_init__(self) -> None:
         for name, values, most in (("runs", (self.runs,), MOST_RUNS), ("rounds", (self.rounds,), MOST_ROUNDS),

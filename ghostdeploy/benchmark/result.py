@@ -15,7 +15,7 @@ from ghostdeploy.benchmark.grade import Grade, Reason
 from ghostdeploy.benchmark.statistics import Method
 from ghostdeploy.device import records
 from ghostdeploy.device.base import DeviceInfo, DeviceState
-from ghostdeploy.device.condition import Condition
+from ghostdeploy.device.condition import Condition, Finding
 from ghostdeploy.device.job import Memory
 from ghostdeploy.device.runtimes.base import RuntimeInfo
 from ghostdeploy.device.warmup import WarmUp, WarmUpRule
@@ -124,6 +124,7 @@ class Result:
     memory: Memory | None
     summary: Summary
     parity: Parity | None
+    findings: tuple[Finding, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """The result as JSON, valid against `schemas.result()`."""

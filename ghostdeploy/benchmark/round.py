@@ -13,13 +13,18 @@ from ghostdeploy.errors import RunnerFailed
 
 @dataclass(frozen=True)
 class Attempt:
-    """A run, its place in the order of the command, and the device around it."""
+    """A run, its place in the order of the command, and the device around it.
+
+    `spoiled` says why it should not count (throttling); `discarded` whether it was repeated for that.
+    """
 
     position: int
     started: str
     before: DeviceState
     after: DeviceState
     run: Run
+    spoiled: str | None = None
+    discarded: bool = False
 
     @property
     def timing(self) -> Timing:
@@ -39,4 +44,5 @@ class Attempt:
             position=self.position, started=self.started, load_ns=report.load_ns, first_ns=report.first_ns or 0,
             warm_up=timing.warm_up, samples_ns=timing.samples_ns, outliers=statistics.outliers(timing.samples_ns),
             late=timing.late, preempted=timing.preempted, stable=timing.stable, threads=report.threads.in_effect,
-            cpus=report.cpus, before=self.before, after=self.after, discarded=None)
+            cpus=report.cpus, before=self.before, after=self.after,
+            discarded=self.spoiled if self.discarded else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ from ghostdeploy.benchmark.protocol import Protocol
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.benchmark.subject import subjects
 from ghostdeploy.device import cpus as affinity
+from ghostdeploy.device.control import Wishes
 from ghostdeploy.errors import UsageError
 from ghostdeploy.progress import SILENT, Progress
 
@@ -20,7 +22,8 @@ MOST_EVERY_MS = 3_600_000.0
 
 def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rounds: int = 5,
           threads: int | Sequence[int] | Literal["auto"] = 1, cpus: str | None = None, every_ms: float = 0.0,
-          keep_apps: bool = False, progress: Progress = SILENT) -> list[Result]:
+          keep_apps: bool = False, wishes: Wishes | None = None, runtime: str | Path | None = None,
+          progress: Progress = SILENT) -> list[Result]:
     """Measure bundles (every artifact in them) and bare artifact files, interleaved.
 
     Args:
@@ -32,7 +35,9 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
             that may be used (those of `cpus`, else of this process's affinity).
         cpus: "big", "all" or a hexadecimal mask to pin to; None leaves the scheduler free.
         every_ms: milliseconds between the starts of runs, an app's cadence; 0 is back to back, an hour the most.
-        keep_apps: leave other apps open. For phones; nothing is ever closed on this machine. Recorded in the result.
+        keep_apps: leave other apps open; the same as `Wishes(close_apps="none")`.
+        wishes: how a phone is to be while it is measured. Nothing of this machine is ever changed.
+        runtime: for phones: a library of your own (.so, .aar) to measure with, instead of the pinned one.
 
     Returns:
         One result per artifact and thread count; times in ms. A wrong output or an unsteady machine does not raise:
@@ -48,13 +53,16 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
     if not 0 <= every_ms <= MOST_EVERY_MS:      # false for NaN too
         raise UsageError(f"--every-ms {every_ms} is out of range", f"it goes from 0 to {MOST_EVERY_MS:.0f}, an hour",
                          "choose a number of milliseconds within it")
-    target = devices.find(device)
+    target = devices.find(device, runtime=None if runtime is None else Path(runtime))
     cores = target.describe().cores
     chosen = None if cpus is None else affinity.choose(cpus, cores)
-    protocol = Protocol(runs, rounds, _counts(threads, len(chosen or cores)), chosen, every_ns=round(every_ms * 1e6),
-                        keep_apps=keep_apps)
+    protocol = Protocol(runs, rounds, _counts(threads, len(chosen or cores)), chosen, every_ns=round(every_ms * 1e6))
+    wanted = wishes or Wishes()
+    if keep_apps:
+        wanted = replace(wanted, close_apps="none")
     progress.stage("open " + ", ".join(Path(path).name for path in paths))
-    return measure([subject for path in paths for subject in subjects(Path(path), target)], target, protocol, progress)
+    return measure([subject for path in paths for subject in subjects(Path(path))], target, protocol, progress,
+                   wanted)
 
 
 def _counts(threads: int | Sequence[int] | Literal["auto"], available: int) -> tuple[int, ...]:

@@ -12,8 +12,8 @@ from ghostdeploy.benchmark.result import MeasuredModel
 from ghostdeploy.benchmark.sniffing import sniff
 from ghostdeploy.bundle import Bundle, open_bundle
 from ghostdeploy.bundle.reader import Artifact
-from ghostdeploy.device.base import Device
 from ghostdeploy.device.job import Job
+from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.device.runtimes.base import Array
 from ghostdeploy.digest import sha256
 from ghostdeploy.errors import BundleInvalid, FileMissing, FileUnreadable
@@ -42,7 +42,7 @@ class Subject:
     golden: Golden | None = field(repr=False)
 
 
-def subjects(path: Path, device: Device) -> tuple[Subject, ...]:
+def subjects(path: Path) -> tuple[Subject, ...]:
     """Every artifact of the bundle `path`, or the one bare file `path`.
 
     Raises:
@@ -54,18 +54,18 @@ def subjects(path: Path, device: Device) -> tuple[Subject, ...]:
     if path.is_dir():
         bundle = open_bundle(path)
         return tuple(_of_bundle(bundle, artifact) for artifact in bundle.artifacts)
-    return (bare(path, sniff(path), device),)
+    return (bare(path, sniff(path)),)
 
 
-def bare(path: Path, format: Format, device: Device) -> Subject:
+def bare(path: Path, format: Format) -> Subject:
     """A file without a manifest: its own word on its inputs is taken, and there is nothing to compare outputs with.
 
-    Opened once on `device` for its input specs, with no input at all.
+    Opened once on this machine for its input specs, with no input at all.
 
     Raises:
         ArtifactRejected, RunnerFailed: it does not load.
     """
-    report = device.run(Job(path, format, "infer"), ()).report
+    report = LocalDevice().run(Job(path, format, "infer"), ()).report
     sample, source = photo_input.sample(report.inputs)
     model = MeasuredModel(path.name, None, path.name, path.stat().st_size, _hash(path), format, None, "unknown")
     return Subject(path, model, report.inputs, report.outputs, sample, source, None)

@@ -28,13 +28,14 @@ app = typer.Typer(
 
 
 def _register() -> None:
-    from ghostdeploy.cli import bench, devices, export, inspect, models, verify
+    from ghostdeploy.cli import bench, devices, doctor, export, inspect, models, verify
 
     app.command("models")(models.models)
     app.command("inspect")(inspect.inspect)
     app.command("export")(export.export)
     app.command("verify")(verify.verify)
     app.command("devices")(devices.devices)
+    app.command("doctor")(doctor.doctor)
     app.command("bench")(bench.bench)
 
 

@@ -7,8 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ghostdeploy.cli.conditions import (
+    AirplaneOption,
+    AllowOption,
+    BatteryOption,
+    CloseAppsOption,
+    CoolDownOption,
+    KeepAppOption,
+    KeepAppsOption,
+    YesOption,
+    ask,
+    wishes,
+)
 from ghostdeploy.cli.options import names
 from ghostdeploy.cli.output import JsonFlag, emit, stages
+from ghostdeploy.device.control import Wishes
 from ghostdeploy.errors import MeasurementInvalid, UsageError, WriteFailed
 
 if TYPE_CHECKING:
@@ -28,8 +41,16 @@ def bench(
         metavar="big|all|MASK", help="CPUs to pin to; a mask is hexadecimal. Default: the scheduler is free.")] = None,
     every_ms: Annotated[float, typer.Option(
         metavar="N", help="Milliseconds between the starts of runs, an app's cadence; 0 is back to back.")] = 0.0,
-    keep_apps: Annotated[bool, typer.Option(
-        "--keep-apps", help="Phones: leave other apps open. On this machine nothing is closed either way.")] = False,
+    close_apps: CloseAppsOption = "all",
+    keep_apps: KeepAppsOption = False,
+    keep_app: KeepAppOption = None,
+    yes: YesOption = False,
+    allow: AllowOption = "",
+    airplane: AirplaneOption = False,
+    max_battery_c: BatteryOption = Wishes.max_battery_c,
+    cool_down: CoolDownOption = Wishes.cool_down_s,
+    runtime: Annotated[Path | None, typer.Option(
+        "--runtime", metavar="FILE", help="Phones: measure with this .so or .aar, the one your app ships.")] = None,
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", metavar="FILE", help="Write the result with every sample there.")] = None,
     as_json: JsonFlag = False,
@@ -37,6 +58,7 @@ def bench(
     """Measure latency: fresh processes, warm-up until converged, every run kept; exit 5 if a result is invalid.
 
     Example: [bold]ghostdeploy bench dist/ghostnet --device local --threads 1,2 -o result.json[/]
+    A phone: [bold]ghostdeploy bench dist/ghostnet --device R58M123ABC --cpus big[/]
     """
     counts = _counts(threads)
     if output is not None:
@@ -46,8 +68,9 @@ def bench(
         from ghostdeploy.benchmark.run import bench as run
         from ghostdeploy.report.terminal import render_results
 
+        wanted = wishes(close_apps, keep_apps, keep_app, allow, airplane, max_battery_c, cool_down, ask(progress, yes))
         results = run(*paths, device=device, runs=runs, rounds=rounds, threads=counts, cpus=cpus, every_ms=every_ms,
-                      keep_apps=keep_apps, progress=progress)
+                      wishes=wanted, runtime=runtime, progress=progress)
         if output is not None:
             progress.stage(f"write {output}")
             save_all(results, output)

@@ -16,7 +16,6 @@ from rich.markup import escape
 from rich.status import Status
 
 from ghostdeploy.errors import GhostdeployError
-from ghostdeploy.progress import Progress
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 
@@ -85,7 +84,7 @@ class StageDisplay:
 
 
 @contextmanager
-def stages(*, quiet: bool = False) -> Iterator[Progress]:
+def stages(*, quiet: bool = False) -> Iterator[StageDisplay]:
     """A progress display on stderr for the length of a command."""
     display = StageDisplay(Console(stderr=True, quiet=quiet))
     try:

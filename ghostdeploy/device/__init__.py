@@ -1,7 +1,7 @@
-"""Where a model runs. Today that is this machine; a phone will be another `Device`."""
+"""Where a model runs: this machine, or a phone."""
 
 from ghostdeploy.device.base import Core, Device, DeviceInfo, DeviceState
-from ghostdeploy.device.finding import find, known
 from ghostdeploy.device.job import Job, RoundReport, Run
+from ghostdeploy.device.lookup import find
 
-__all__ = ["Core", "Device", "DeviceInfo", "DeviceState", "Job", "RoundReport", "Run", "find", "known"]
+__all__ = ["Core", "Device", "DeviceInfo", "DeviceState", "Job", "RoundReport", "Run", "find"]

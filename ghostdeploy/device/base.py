@@ -1,13 +1,18 @@
-"""What a device is: something that says what it is, and runs jobs."""
+"""What a device is: something that says what it is, is brought under control, and runs jobs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from ghostdeploy.device.job import Job, Run
 from ghostdeploy.device.runtimes.base import Array
+from ghostdeploy.progress import Progress
+
+if TYPE_CHECKING:
+    from ghostdeploy.device.control import Control, Wishes
 
 Kind = Literal["local", "android"]
 
@@ -75,7 +80,7 @@ class DeviceState:
 
 
 class Device(Protocol):
-    """Where a model runs. A phone implements the same four methods."""
+    """Where a model runs: this machine, or a phone."""
 
     def describe(self) -> DeviceInfo:
         """What the device is. Cheap enough to be called once per command.
@@ -86,6 +91,13 @@ class Device(Protocol):
 
     def state(self) -> DeviceState:
         """Clocks, temperature and load now; taken before and after each round, outside the measuring process."""
+
+    def controlled(self, wishes: Wishes, progress: Progress) -> AbstractContextManager[Control]:
+        """Bring the device into the wished state for the length of a measurement, and put everything back after it.
+
+        Raises:
+            DeviceNotReady: something was found that spoils the measurement, and is not allowed.
+        """
 
     def run(self, job: Job, samples: Sequence[Sequence[Array]]) -> Run:
         """Run `job` in a fresh process. `samples` holds for each sample every input, in the library's order (NCHW).

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from ghostdeploy.device import machine, process
 from ghostdeploy.device.base import DeviceInfo, DeviceState
+from ghostdeploy.device.control import Control, Uncontrolled, Wishes
 from ghostdeploy.device.job import Job, Run
 from ghostdeploy.device.runtimes.base import Array
 from ghostdeploy.errors import FileMissing, FileUnreadable
+from ghostdeploy.progress import Progress
 
 
 class LocalDevice:
@@ -21,6 +24,10 @@ class LocalDevice:
     def state(self) -> DeviceState:
         """See `Device.state`."""
         return machine.state()
+
+    def controlled(self, wishes: Wishes, progress: Progress) -> AbstractContextManager[Control]:
+        """See `Device.controlled`; this machine is left as it is."""
+        return nullcontext(Uncontrolled(wishes))
 
     def run(self, job: Job, samples: Sequence[Sequence[Array]]) -> Run:
         """See `Device.run`.

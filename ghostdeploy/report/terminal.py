@@ -14,6 +14,7 @@ from ghostdeploy.benchmark.result import Result
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 BINS = 24
+UNKNOWN = "–"
 GRADE_COLOURS = {"A": "green", "B": "green", "C": "yellow", "D": "red"}
 
 
@@ -38,7 +39,8 @@ def render_results(console: Console, results: Sequence[Result]) -> None:
 
 def histogram(result: Result, bins: int = BINS) -> str:
     """The distribution of all runs from the fastest to the 99th percentile, as block characters."""
-    _, _, counts = statistics.histogram([r.samples_ns for r in result.rounds], bins)
+    counted = [r.samples_ns for r in result.rounds if r.discarded is None]
+    _, _, counts = statistics.histogram(counted, bins)
     top = max(counts)
     # A bin that holds anything is never drawn empty.
     return "".join(BLOCKS[0 if not count else max(1, round(count / top * (len(BLOCKS) - 1)))] for count in counts)
@@ -47,7 +49,9 @@ def histogram(result: Result, bins: int = BINS) -> str:
 def _heading(console: Console, results: Sequence[Result]) -> None:
     device, protocol = results[0].device, results[0].protocol
     pinned = "not pinned" if protocol.cpus is None else f"pinned to CPU {', '.join(map(str, protocol.cpus))}"
-    console.print(f"[bold]{escape(device.soc or device.abi)}[/] ({len(device.cores)} cores, {escape(device.os)}), "
+    name = " ".join(filter(None, (device.manufacturer, device.model, device.soc))) if device.kind == "android" \
+        else device.soc
+    console.print(f"[bold]{escape(name or device.abi)}[/] ({len(device.cores)} cores, {escape(device.os)}), "
                   f"{protocol.rounds} rounds of {protocol.runs} runs, {_threads(results)}, {pinned}",
                   highlight=False, soft_wrap=True)
     console.print(f"[dim]input: {escape(protocol.input)}[/]", highlight=False)
@@ -77,6 +81,8 @@ def _names(results: Sequence[Result]) -> list[str]:
 
 def _latency(result: Result) -> tuple[str, ...]:
     summary = result.summary
+    if result.device.emulated:      # its times are no latency, and are not shown as one
+        return (*[UNKNOWN] * 5, "[red]emulated[/]")
     low, high = summary.interval_ms
     verdict = summary.grade if summary.valid else f"{summary.grade}, invalid"
     return (f"[bold]{_ms(summary.median_ms)}[/]", f"{_ms(low)}–{_ms(high)}", _ms(summary.p90_ms), _ms(summary.p99_ms),
@@ -85,8 +91,10 @@ def _latency(result: Result) -> tuple[str, ...]:
 
 def _costs(result: Result) -> tuple[str, ...]:
     summary = result.summary
-    return (_ms(summary.load_ms), _ms(summary.first_ms),
-            "" if summary.artifact_mb is None else f"{summary.artifact_mb:.1f}", f"▕{histogram(result)}▏")
+    memory = "" if summary.artifact_mb is None else f"{summary.artifact_mb:.1f}"
+    if result.device.emulated:
+        return UNKNOWN, UNKNOWN, memory, UNKNOWN
+    return _ms(summary.load_ms), _ms(summary.first_ms), memory, f"▕{histogram(result)}▏"
 
 
 def _remarks(console: Console, name: str, result: Result) -> None:
@@ -95,6 +103,9 @@ def _remarks(console: Console, name: str, result: Result) -> None:
         lines.append(("[yellow]![/]", "random weights: only the latency means anything"))
     if not result.protocol.golden:
         lines.append(("[dim]·[/]", "a bare file has no golden output; what it computes was not checked"))
+    again = sum(r.discarded is not None for r in result.rounds)
+    if again:
+        lines.append(("[dim]·[/]", f"{again} rounds were made again; they are in the result, marked"))
     lines += [("[red]✗[/]" if reason.invalidates else "[dim]·[/]", reason.text) for reason in result.summary.reasons]
     for mark, text in lines:
         console.print(f"  {mark} {name}: {escape(text)}", highlight=False, soft_wrap=True)

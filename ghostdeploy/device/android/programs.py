@@ -43,6 +43,13 @@ def phone_program(runtime: RuntimeName, abi: Abi) -> PhoneProgram:
     return PhoneProgram(files[build.PROGRAMS[runtime]], beside)
 
 
+def ready(abi: Abi) -> bool:
+    """Whether the programs for `abi` came with this package, or are in the cache; nothing is built."""
+    key = build.source_key()
+    places = (folder("android_bench") / "built" / abi, cache_root() / "runner" / key / abi)
+    return any(_whole(place, key) is not None for place in places)
+
+
 def built_here(abi: Abi) -> dict[str, PhoneFile]:
     """Everything for `abi`, by file name, out of the cache; built first where that has none, or a damaged one.
 

@@ -62,6 +62,14 @@ def runtime_library(name: RuntimeName, abi: Abi) -> RuntimeLibrary:
                           f"npm {runtime.package} {runtime.version}")
 
 
+def cached(name: RuntimeName, abi: Abi) -> Path | None:
+    """The pinned library of `name` for `abi`, if this machine has it, whole; nothing is fetched."""
+    runtime = pinned(name)
+    file = runtime.libraries[abi]
+    path = cache_root() / "runtimes" / file.sha256 / runtime.library
+    return path if _is(path, file.sha256, file.size) else None
+
+
 def package_tarball(runtime: PinnedRuntime) -> Path:
     """The verified tarball of `runtime`, fetched if this machine does not have it yet.
 
