@@ -71,7 +71,7 @@ def hosted(runtime: RuntimeName, abi: Abi) -> HostedProgram:
     directory.mkdir(parents=True)
     library = store.runtime_library(runtime, abi)
     shutil.copy(library.path, directory / library.soname)
-    _stand_ins(tools, elf.parse(library.path.read_bytes()), directory)
+    stand_ins(tools, [elf.parse(library.path.read_bytes())], directory)
     linked = []
     if runtime == "executorch":
         _cc(tools, "-shared", f"-Wl,-soname,{build.FBJNI}", "-o", directory / build.FBJNI, _fbjni(library.path))
@@ -103,13 +103,18 @@ def _cc(tools: Zig, *words: str | Path) -> None:
     tools.run("cc", "-target", f"{CPU[tools.abi]}-linux-gnu.{GLIBC}", "-fPIC", "-O1", "-w", *map(str, words))
 
 
-def _stand_ins(tools: Zig, library: elf.Elf, into: Path) -> None:
-    """libc.so, libm.so, libdl.so, liblog.so, with every version that `library` asks for."""
+def stand_ins(tools: Zig, libraries: Sequence[elf.Elf], into: Path) -> None:
+    """libc.so, libm.so, libdl.so, liblog.so in the directory `into`, for these libraries and for the phone's programs.
+
+    They have every version that the libraries ask for, and what the programs may import (`bionic/libc.txt`).
+    """
     sources = folder("android_bench") / "hosted"
-    by_version: dict[str, list[str]] = {}
-    for symbol in library.symbols:
+    by_version: dict[str, set[str]] = {}
+    for symbol in (symbol for library in libraries for symbol in library.symbols):
         if not symbol.defined and symbol.version:
-            by_version.setdefault(symbol.version, []).append(symbol.name)
+            by_version.setdefault(symbol.version, set()).add(symbol.name)
+    versioned = {name for group in by_version.values() for name in group}
+    by_version.setdefault("LIBC", set()).update(_bionic_names() - versioned)
     names = sorted({name for group in by_version.values() for name in group} - set(DATA))
     (into / "jumps.S").write_text(_jumps(tools.abi, names))
     (into / "libc.map").write_text("".join(
@@ -130,6 +135,11 @@ def _stand_ins(tools: Zig, library: elf.Elf, into: Path) -> None:
         tools.run("ld.lld", "-shared", "-soname", soname, "--version-script", str(version), "-o", str(into / soname),
                   str(into / f"{soname}.o"))
     _cc(tools, "-shared", "-Wl,-soname,liblog.so", "-o", into / "liblog.so", sources / "log.c")
+
+
+def _bionic_names() -> set[str]:
+    listed = (folder("android_bench") / "bionic" / "libc.txt").read_text().splitlines()
+    return {name for line in listed if not line.startswith("#") for name in line.split()[1:]}
 
 
 def _jumps(abi: Abi, names: Sequence[str]) -> str:

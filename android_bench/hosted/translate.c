@@ -83,6 +83,15 @@ static long own_sysconf(int bionic) {
   return -1;
 }
 
+// What a phone's program calls first (../bionic/start.c). `raw` is what the kernel put on the stack: argc, argv, environment.
+// glibc's own start runs the program's constructors, which on a phone the linker does.
+static void own_libc_init(void *raw, void (*at_exit)(void), int (*program)(int, char **, char **), const void *lists) {
+  typedef int start(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void), void (*)(void), void *);
+  start *glibc_start = (start *)dlsym(RTLD_DEFAULT, "__libc_start_main");
+  (void)at_exit, (void)lists;
+  glibc_start(program, *(int *)raw, (char **)raw + 1, NULL, NULL, NULL, raw);
+}
+
 static void missing(void) {
   static const char text[] = "hosted: a function that glibc lacks was called (HOSTED_VERBOSE=1 names the missing ones)\n";
   if (write(2, text, sizeof text - 1) < 0) {}
@@ -97,7 +106,7 @@ static const struct { const char *name; void *function; } own[] = {
     {"__strrchr_chk", own_strrchr_chk}, {"__write_chk", own_write_chk}, {"__open_2", own_open_2},
     {"strerror_r", own_strerror_r}, {"__gnu_strerror_r", own_gnu_strerror_r}, {"__register_atfork", own_register_atfork},
     {"__cxa_thread_atexit_impl", own_thread_atexit}, {"sigfillset", own_sigfillset}, {"sigemptyset", own_sigemptyset},
-    {"pthread_mutex_init", own_mutex_init}, {"sysconf", own_sysconf}};
+    {"pthread_mutex_init", own_mutex_init}, {"sysconf", own_sysconf}, {"__libc_init", own_libc_init}};
 
 void *hosted_resolve(const char *name) {
   static void *c, *math;

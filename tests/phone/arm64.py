@@ -1,0 +1,65 @@
+"""arm64 on the phone: qemu-user, glibc as Android's linker, stand-ins for bionic's libraries, and what starts them.
+
+The phone's own programs and runtimes run as they are: `/system/bin/linker64` is Debian's arm64 loader, and libc.so,
+libm.so, libdl.so, liblog.so are the stand-ins of android_bench/hosted. `preload.c` hands arm64 programs to qemu.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from ghostdeploy.device.android import elf, store
+from ghostdeploy.device.android.zig import zig
+from ghostdeploy.resources import folder
+from tests import android_host
+from tests.android_host import ARM_ROOT, PACKAGES
+
+PRELOAD = Path(__file__).with_name("preload.c")
+LOADER = "ld-linux-aarch64.so.1"
+GLIBC = (LOADER, "libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0")
+
+
+def sources() -> list[Path]:
+    """What `install` depends on beside this package."""
+    hosted = folder("android_bench")
+    return [Path(android_host.__file__), *(hosted / "hosted").glob("*.c"), hosted / "bionic/libc.txt",
+            hosted / "inputs.toml", ARM_ROOT / "lib/libc.so.6", _qemu()]
+
+
+def kernel_release() -> str:
+    """What uname says on the phone."""
+    found = re.search(r'#define RELEASE "([^"]+)"', PRELOAD.read_text())
+    assert found
+    return found[1]
+
+
+def install(root: Path) -> None:
+    """Put all of it into the root directory `root`, which has the x86_64 libraries already."""
+    own, x86_libraries = root / "usr/lib/phone", root / "usr/lib/x86_64-linux-gnu"
+    shutil.copy(_qemu(), own / "qemu-aarch64")
+    for library in _needs(_qemu()):     # the root has glibc and its like, newer than this machine's
+        if not (x86_libraries / library.name).exists():
+            shutil.copy(library, x86_libraries / library.name)
+    zig("x86_64").run("cc", "-target", f"x86_64-linux-gnu.{android_host.GLIBC}", "-shared", "-fPIC", "-O1", "-Wall",
+                      "-Wextra", "-Werror", "-o", str(own / "preload.so"), str(PRELOAD))
+    libraries = root / "system/lib64"
+    (libraries / "glibc").mkdir(parents=True)
+    for name in GLIBC:
+        shutil.copy(ARM_ROOT / "lib" / name, libraries / "glibc" / name)
+    shutil.copy(ARM_ROOT / "lib" / LOADER, root / "system/bin/linker64")
+    runtimes = [elf.parse(store.runtime_library(name, "arm64-v8a").path.read_bytes()) for name in ("tflite", "executorch")]
+    android_host.stand_ins(zig("arm64-v8a"), runtimes, libraries)
+
+
+def _qemu() -> Path:
+    found = shutil.which("qemu-aarch64")
+    assert found and (ARM_ROOT / "lib").is_dir(), f"arm64 needs: {PACKAGES}"
+    return Path(found).resolve()
+
+
+def _needs(program: Path) -> list[Path]:
+    said = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    return [Path(path) for path in re.findall(r"=> (/\S+)", said)]
