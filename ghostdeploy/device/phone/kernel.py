@@ -20,7 +20,7 @@ MACHINES = {"arm64-v8a": ("aarch64", "armv8"), "armeabi-v7a": ("aarch64", "arm")
 
 def page_size(text: str) -> int | None:
     """Bytes in a page: a power of two between 4 KiB and 64 KiB, else nothing that we understand."""
-    for number, unit in re.findall(r"^(?:KernelPageSize:)?\s*(\d+)\s*(kB)?\s*$", text, re.MULTILINE):
+    for number, unit in re.findall(r"^(?:KernelPageSize:)?[ \t]*(\d+)[ \t]*(kB)?\s*?$", text, re.MULTILINE):
         value = (integer(number) or 0) * (1024 if unit else 1)
         if value in (4096, 16384, 65536):
             return value

@@ -6,9 +6,9 @@ import re
 
 # android.content.pm.PackageParser.validateName: letters, digits and underscores in two or more parts; 255 at most.
 NAME = r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)+"
-LINE = re.compile(rf"^package:(?:\S*=)?({NAME})(?:\s.*)?$", re.MULTILINE)
+LINE = re.compile(rf"^package:(?:\S*=)?({NAME})(?:[ \t].*)?$", re.MULTILINE)
 COMPONENT = re.compile(rf"(?<![\w.$/-])({NAME})/\.?[A-Za-z_][\w.$]*")
-WHOLE_LINE = re.compile(rf"^\s*({NAME})\s*$", re.MULTILINE)
+WHOLE_LINE = re.compile(rf"^[ \t]*({NAME})[ \t]*$", re.MULTILINE)
 LONGEST = 255
 
 

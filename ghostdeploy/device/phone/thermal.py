@@ -19,9 +19,9 @@ TYPES = {0: "CPU", 1: "GPU", 2: "battery", 3: "skin", 4: "USB port", 5: "power a
          11: "display", 12: "modem", 13: "SoC"}
 COMPUTING = (0, 1, 3, 9, 10, 13)    # what a model heats, and the skin by which phones throttle
 
-STATUS = re.compile(r"^\s*Thermal Status:\s*(\d)\s*$", re.MULTILINE)
+STATUS = re.compile(r"^[ \t]*Thermal Status:[ \t]*(\d)\s*?$", re.MULTILINE)
 READING = re.compile(r"Temperature\{mValue=([^,}\s]+), *mType=([^,}\s]+), *mName=([^,}]*?)(?:, *mStatus=([^,}\s]+))?\}")
-HAL = re.compile(r"^\s*Current temperatures from HAL:?\s*$", re.MULTILINE)
+HAL = re.compile(r"^[ \t]*Current temperatures from HAL:?\s*?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def read(text: str) -> Thermal:
     hal = HAL.search(text)
     current = _readings(text[hal.end():]) if hal else ()
     return Thermal(status=level if level is not None and level < len(STATUSES) else None,
-                   faked=re.search(r"^\s*IsStatusOverride:\s*true\s*$", text, re.MULTILINE) is not None,
+                   faked=re.search(r"^[ \t]*IsStatusOverride:[ \t]*true\s*?$", text, re.MULTILINE) is not None,
                    readings=current or _readings(text))
 
 

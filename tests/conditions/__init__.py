@@ -1,0 +1,1 @@
+"""What a phone says about itself, and bringing it under control."""
