@@ -8,17 +8,24 @@ from pathlib import Path
 import pytest
 
 from tests.adb.adb_server import AdbServer, end, free_port
+from tests.adb.ways import Way, direct, through_server
 
 VARIABLES = ("ADB", "ADB_SERVER_SOCKET", "ANDROID_ADB_SERVER_ADDRESS", "ANDROID_ADB_SERVER_PORT", "ADB_VENDOR_KEYS",
              "ANDROID_HOME", "ANDROID_SDK_ROOT", "ANDROID_SERIAL")
 
 
+@pytest.fixture(scope="session")
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home directory whose key, once made, serves all tests."""
+    return tmp_path_factory.mktemp("home")
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, shared_home: Path) -> None:
     """No server, no keys, no SDK of whoever runs the tests."""
     for variable in VARIABLES:
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv("HOME", str(shared_home))
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +55,11 @@ def own_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AdbS
     process = server.start()
     yield server
     end(process)
+
+
+@pytest.fixture(params=["server", "direct"])
+def way(request: pytest.FixtureRequest) -> Way:
+    """How to reach a fake phone: every promise of `Link` holds for both ways."""
+    if request.param == "direct":
+        return direct
+    return through_server(request.getfixturevalue("adb_server"))

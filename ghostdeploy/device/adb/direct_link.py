@@ -74,7 +74,7 @@ class DirectLink(PhoneLink):
     def _open(self, service: str, deadline: Deadline) -> Stream:
         return self._connected(deadline).open(service, deadline)
 
-    def _again(self, deadline: Deadline) -> None:
+    def _again(self, deadline: Deadline, *, hung: bool) -> None:
         self.close()
         self._connected(deadline)
 

@@ -39,8 +39,12 @@ class PhoneLink(ABC):
         """Open a service of the phone. Raises `Broken`s, and the public errors of an unreachable phone."""
 
     @abstractmethod
-    def _again(self, deadline: Deadline) -> None:
-        """One attempt to reach a phone that was lost. Raises like `_open`."""
+    def _again(self, deadline: Deadline, *, hung: bool) -> None:
+        """One attempt to reach a phone that was lost. Raises like `_open`.
+
+        Args:
+            hung: the attempt before got no answer, so a connection that seems to be there is dead.
+        """
 
     @abstractmethod
     def _broke(self) -> None:
@@ -112,17 +116,17 @@ class PhoneLink(ABC):
 
     def reconnect(self, deadline_s: float) -> None:
         """See `Link.reconnect`."""
-        deadline = Deadline.after(deadline_s)
+        deadline, hung = Deadline.after(deadline_s), False
         while True:
-            attempt = deadline.sooner(ATTEMPT_S)
+            attempt = deadline.sooner(min(ATTEMPT_S, deadline_s / 4))
             try:
                 with self._talking("reconnecting", attempt):
-                    self._again(attempt)
+                    self._again(attempt, hung=hung)
                     # The adb server knows features by heart: only a command shows that the phone itself is back.
                     self._run(command.line(("true",)), attempt)
                     return
             except DeviceError as error:
-                last = error
+                last, hung = error, isinstance(error, DeviceHung)
             if deadline.at - time.monotonic() <= PAUSE_S:
                 raise type(last)(f"{self.serial} did not come back within {deadline_s:g} s", last.what, last.next)
             time.sleep(PAUSE_S)

@@ -90,13 +90,13 @@ class ServerLink(PhoneLink):
         text = server.query(self._where, f"host-serial:{self._target}:features", deadline)
         self._features = frozenset(filter(None, text.strip().split(",")))
 
-    def _again(self, deadline: Deadline) -> None:
-        """One attempt to find the phone. A server that was ended meanwhile (Android Studio does that) starts again."""
+    def _again(self, deadline: Deadline, *, hung: bool) -> None:
+        """A server that was ended meanwhile (Android Studio does that) is started again."""
         launch.ensure(self._where, deadline)
         entry = self._find(deadline.sooner(LOOK_S))
-        missing = entry is None or isinstance(problems.of(entry), DeviceOffline)
-        if missing and serials.read(self._target).kind == "network":
-            entry = self._redial(deadline)
+        if hung or entry is None or isinstance(problems.of(entry), DeviceOffline):
+            self._redial(deadline)
+            entry = self._find(deadline)
         if entry is None:
             raise Gone("the adb server does not list it any more")
         problem = problems.of(entry)
@@ -105,9 +105,15 @@ class ServerLink(PhoneLink):
         self._entry = entry
         self._greet(deadline)
 
-    def _redial(self, deadline: Deadline) -> Entry | None:
-        """adb tries a lost phone on the network only every 10 s, and `connect` does nothing while it is listed."""
-        for request in ("disconnect", "connect"):
+    def _redial(self, deadline: Deadline) -> None:
+        """Let the server drop its connection to this phone, which it takes for alive, and make a new one.
+
+        It tries a lost phone on the network only every 10 s, and `connect` does nothing while one is listed.
+        """
+        if serials.read(self._target).kind == "network":
+            requests = [f"host:disconnect:{self._target}", f"host:connect:{self._target}"]
+        else:
+            requests = [f"host-serial:{self._target}:reconnect"]
+        for request in requests:
             with suppress(Refused):         # what becomes of it is seen in the list
-                server.query(self._where, f"host:{request}:{self._target}", deadline)
-        return self._find(deadline)
+                server.query(self._where, request, deadline)

@@ -25,7 +25,7 @@ class MendedTcp(TcpTransport):  # type: ignore[misc]
         self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def bulk_write(self, data: bytes, transport_timeout_s: float) -> int:
-        """Send everything. Stock calls `send` once and forgets what the socket did not take: large pushes hang."""
+        """Send everything. Stock calls `send` once and drops what did not go: pushes then hang."""
         deadline, rest = Deadline.after(transport_timeout_s), memoryview(data)
         while rest:
             deadline.wait(self._open(), select.POLLOUT)

@@ -72,18 +72,17 @@ def listed() -> tuple[Entry, ...]:
     return tuple(_entry(transport) for transport in MendedUsb.find_all_adb_devices())
 
 
-def find(entry: Entry) -> MendedUsb:
+def find(entry: Entry) -> UsbTransport:
     """The device of `entry`, as it is plugged in now.
 
     Raises:
         Gone: it is not plugged in.
     """
-    transports: list[MendedUsb] = list(MendedUsb.find_all_adb_devices())
+    transports = [(_entry(transport), transport) for transport in MendedUsb.find_all_adb_devices()]
+    same = [(now, transport) for now, transport in transports if now.serial == entry.serial]
     # Two phones may share a serial, so the place counts; but after a replug it may be another.
-    for same in (lambda now: now == entry, lambda now: now.serial == entry.serial):
-        for transport in transports:
-            if same(_entry(transport)):
-                return transport
+    for _, transport in sorted(same, key=lambda pair: pair[0].usb != entry.usb):
+        return transport
     raise Gone("it is not on USB any more")
 
 
