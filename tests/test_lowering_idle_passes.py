@@ -1,4 +1,4 @@
-"""Leaving out XNNPACK's idle passes: the same bytes, from graphs in which they work and from one in which they do not."""
+"""Leaving out XNNPACK's idle passes: the same bytes, from graphs in which they work and in which they do not."""
 
 from __future__ import annotations
 
