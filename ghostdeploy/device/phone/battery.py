@@ -10,7 +10,7 @@ from ghostdeploy.device.phone.questions import Question
 
 BATTERY = Question("battery", "dumpsys battery")
 
-ENTRY = re.compile(r"^[ \t]*([A-Za-z][\w .-]*?)[ \t]*:[ \t]*(\S.*?)\s*?$", re.MULTILINE)
+ENTRY = re.compile(r"^[ \t]*([A-Za-z][\w .-]{0,60}?)[ \t]*:[ \t]*(\S.*?)\s*?$", re.MULTILINE)
 CHARGING, FULL = 2, 5       # android.os.BatteryManager.BATTERY_STATUS_*
 
 

@@ -12,7 +12,7 @@ from ghostdeploy.device.phone.questions import Question
 PROPERTIES = Question("properties", "getprop")
 
 # A value may hold line breaks; the next entry starts with a bracket at the beginning of a line.
-ENTRY = re.compile(r"^\[([^\]\n]*)\]: \[(.*?)\]$(?=\n\[|\n*\Z)", re.MULTILINE | re.DOTALL)
+ENTRY = re.compile(r"^\[([^\]\n]*)\]: \[(.{0,4096}?)\]$(?=\n\[|\n*\Z)", re.MULTILINE | re.DOTALL)
 
 # What vendors write where they have nothing to say.
 NOTHING = frozenset({"", "unknown", "none", "null", "n/a", "default"})
