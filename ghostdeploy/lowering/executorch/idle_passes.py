@@ -2,7 +2,7 @@
 
 Each of them retraces the whole graph, found something or not, and two first trace the patterns that they look for. What
 a pass can change is known by the operators that it looks for (executorch 1.4, backends/xnnpack/_passes); where a
-graph has none of them, leaving the pass out gives the same bytes. GhostNetV3 1.0x, interleaved: 20 instead of 27 s of CPU.
+graph has none of them, leaving the pass out gives the same bytes. GhostNetV3 1.0x, interleaved: 20 instead of 27 s CPU.
 """
 
 from __future__ import annotations
