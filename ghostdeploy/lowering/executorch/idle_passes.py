@@ -39,7 +39,8 @@ def working_passes_only() -> Iterator[None]:
         held = _operators(manager.exported_program)
         manager.passes = [found for found in manager.passes if found.__name__ not in LOOKS_FOR
                           or re.search(LOOKS_FOR[found.__name__], held)]
-        return before(manager)
+        transformed: ExportedProgram = before(manager)
+        return transformed
 
     XNNPACKPassManager.transform = transform
     try:
