@@ -20,9 +20,13 @@ PORTS = range(20000, 30000)     # below Linux's own choice of ports, and away fr
 
 
 class RealPhone:
-    """Attributes: `port` on 127.0.0.1; `root`: the phone's changeable half (`data`, `sys`, `proc`) as a directory here."""
+    """A phone that is on while inside `with`. `room` bytes fit into its /data/local/tmp; 0: as this machine's disk.
 
-    def __init__(self) -> None:
+    Attributes: `port` on 127.0.0.1; `root`: the phone's changeable half (`data`, `sys`, `proc`) as a directory here.
+    """
+
+    def __init__(self, room: int = 0) -> None:
+        self._room = room
         self._stack = ExitStack()
         self.root = self._stack.enter_context(root.fresh())
         self._listener = self._stack.enter_context(_bound())
@@ -31,7 +35,7 @@ class RealPhone:
 
     def __enter__(self) -> Self:
         try:
-            self._machine = Machine(self.root, self._listener)
+            self._machine = Machine(self.root, self._listener, self._room)
         except BaseException:
             self._stack.close()
             raise
@@ -57,8 +61,8 @@ class RealPhone:
         return self.root / root.STATE / name
 
     def at(self, path: str) -> Path:
-        """A path below the phone's /data, /sys or /proc (own files), as a path here."""
-        return self.root / path.lstrip("/")
+        """Any path of the phone as a path here, until it is switched off."""
+        return self.machine.directory_inside / path.lstrip("/")
 
     def cut(self) -> None:
         """Pull the cable: what is connected breaks, and the port refuses connections. Processes go on."""
@@ -72,7 +76,7 @@ class RealPhone:
         """Switch off and on: everything is killed, the boot_id is another one, files stay."""
         self.machine.stop()
         self._listener.shutdown(socket.SHUT_RDWR)       # refuses connections until the next adbd listens
-        self._machine = Machine(self.root, self._listener)
+        self._machine = Machine(self.root, self._listener, self._room)
 
 
 def _bound() -> socket.socket:

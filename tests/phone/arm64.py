@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from ghostdeploy.device.android import elf, store
+from ghostdeploy.device.android.pinned import RuntimeName
 from ghostdeploy.device.android.zig import zig
 from ghostdeploy.resources import folder
 from tests import android_host
@@ -19,6 +21,7 @@ from tests.android_host import ARM_ROOT, PACKAGES
 
 PRELOAD = Path(__file__).with_name("preload.c")
 LOADER = "ld-linux-aarch64.so.1"
+RUNTIMES: tuple[RuntimeName, ...] = ("tflite", "executorch")
 GLIBC = (LOADER, "libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0")
 
 
@@ -50,8 +53,12 @@ def install(root: Path) -> None:
     for name in GLIBC:
         shutil.copy(ARM_ROOT / "lib" / name, libraries / "glibc" / name)
     shutil.copy(ARM_ROOT / "lib" / LOADER, root / "system/bin/linker64")
-    runtimes = [elf.parse(store.runtime_library(name, "arm64-v8a").path.read_bytes()) for name in ("tflite", "executorch")]
-    android_host.stand_ins(zig("arm64-v8a"), runtimes, libraries)
+    runtimes = [elf.parse(store.runtime_library(name, "arm64-v8a").path.read_bytes())
+                for name in RUNTIMES]
+    with tempfile.TemporaryDirectory(prefix="ghostdeploy-stand-ins-") as scratch:
+        android_host.stand_ins(zig("arm64-v8a"), runtimes, Path(scratch))
+        for library in Path(scratch).glob("*.so"):
+            shutil.copy(library, libraries / library.name)
 
 
 def _qemu() -> Path:

@@ -6,6 +6,7 @@ import socket
 import threading
 from contextlib import suppress
 
+ADBD_PORT = 5601        # in the phone's own network; adb's tools scan 5555 to 5585
 CHUNK = 1 << 18
 
 

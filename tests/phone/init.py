@@ -1,10 +1,11 @@
 """Process 1 of a phone: starts adbd, carries its connections out of the namespace, buries the dead.
 
-    python -ESs init.py BASE DIRECTORY CONTROL LISTENER
+    python -ESs init.py BASE DIRECTORY CONTROL LISTENER ROOM
 
 CONTROL is a socket to the test. It gets `ready` once everything is up, then takes `cut` and `plug`, each answered with
 `done`; when it closes, the phone ends. LISTENER is a TCP socket bound outside: accepting on it works in here too, while
 what is opened in here belongs to the phone's own network. That is the whole bridge. -1: no adbd, no bridge.
+ROOM is in bytes, see `namespaces.enter`.
 """
 
 from __future__ import annotations
@@ -19,10 +20,9 @@ from pathlib import Path
 from typing import NoReturn
 
 import namespaces
-from bridge import Bridge, connect
+from bridge import ADBD_PORT, Bridge, connect
 
 ADBD = "/usr/lib/android-sdk/platform-tools/adbd"
-ADBD_PORT = 5601        # in the phone's own network; adb's tools scan 5555 to 5585
 START_S = 10.0          # 0.2 s were measured
 
 
@@ -77,12 +77,12 @@ def serve(log: int, control: socket.socket, listener: socket.socket | None) -> N
     os._exit(0)
 
 
-def main(base: str, directory: str, control: str, listener: str) -> None:
+def main(base: str, directory: str, control: str, listener: str, room: str) -> None:
     """Enter the phone and be its process 1."""
     log = os.open(Path(directory) / "adbd.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     outside = None if listener == "-1" else socket.socket(fileno=int(listener))
     first = partial(serve, log, socket.socket(fileno=int(control)), outside)
-    sys.exit(0 if namespaces.enter(Path(base), Path(directory), first) == 0 else 1)
+    sys.exit(0 if namespaces.enter(Path(base), Path(directory), first, int(room)) == 0 else 1)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +16,8 @@ from typing import Self
 from tests.phone import cores, root
 from tests.phone.namespaces import ENVIRONMENT, SHELL_UID
 
-START_S = 20.0      # 0.3 s on two idle cores
+START_S = 20.0      # 0.11 s on two idle cores
+STOP_S = 10.0
 
 
 class Machine:
@@ -23,9 +25,10 @@ class Machine:
 
     Args:
         listener: a bound TCP socket; adbd is started and reached through it. None: no adbd.
+        room: bytes that fit into /data/local/tmp, which is then empty at each start. 0: as this machine's disk.
     """
 
-    def __init__(self, directory: Path, listener: socket.socket | None = None) -> None:
+    def __init__(self, directory: Path, listener: socket.socket | None = None, room: int = 0) -> None:
         self.directory = directory
         cores.new_boot(directory / "proc")
         self._control, theirs = socket.socketpair()
@@ -34,7 +37,7 @@ class Machine:
             passed = (theirs.fileno(), listener.fileno() if listener else -1)
             self._outer = subprocess.Popen(
                 [sys.executable, "-ESs", str(Path(__file__).with_name("init.py")), str(root.base()), str(directory),
-                 *map(str, passed)], pass_fds=[number for number in passed if number >= 0], stdin=subprocess.DEVNULL,
+                 *map(str, passed), str(room)], pass_fds=[number for number in passed if number >= 0], stdin=subprocess.DEVNULL,
                 stderr=subprocess.PIPE)
         try:
             self._expect(b"ready\n")
@@ -54,12 +57,23 @@ class Machine:
         """Process 1 of the phone, as this machine numbers it."""
         return self._process_1
 
+    @property
+    def directory_inside(self) -> Path:
+        """The root directory as the phone sees it, for as long as it is on."""
+        return Path(f"/proc/{self.process_1}/root")
+
     def inside(self, command: str) -> list[str]:
         """What runs `command` in the phone's shell, beside all that runs there already."""
-        shell = str(SHELL_UID if os.geteuid() == 0 else 0)
-        return ["nsenter", f"--target={self.process_1}", "--user", "--mount", "--pid", "--net", "--uts", "--ipc", "--root",
-                "--wd", f"--setuid={shell}", f"--setgid={shell}", "/system/bin/env", "-i",
-                *(f"{name}={value}" for name, value in ENVIRONMENT.items()), "/system/bin/sh", "-c", command]
+        return [*self.entering(), "/system/bin/env", "-i", *(f"{name}={value}" for name, value in ENVIRONMENT.items()),
+                "/system/bin/sh", "-c", command]
+
+    def entering(self) -> list[str]:
+        """What stands before a program to run it in here as the shell user, in this process's environment."""
+        shell = SHELL_UID if os.geteuid() == 0 else 0
+        nsenter = shutil.which("nsenter")
+        assert nsenter, "util-linux is missing"
+        return [nsenter, f"--target={self.process_1}", "--user", "--mount", "--pid", "--net", "--uts", "--ipc", "--root",
+                "--wd", f"--setuid={shell}", f"--setgid={shell}"]
 
     def order(self, word: str) -> None:
         """Tell process 1 something, and wait until it is done."""
@@ -71,7 +85,11 @@ class Machine:
         with suppress(OSError, ValueError):
             os.kill(self._child(), signal.SIGKILL)      # its namespace goes with it
         self._control.close()
-        self._outer.wait()
+        try:
+            self._outer.wait(STOP_S)        # it has waited for process 1, which is the last of its namespace to go
+        except subprocess.TimeoutExpired:
+            self._outer.kill()              # it never came so far
+            self._outer.wait()
         assert self._outer.stderr is not None
         self._outer.stderr.close()
 

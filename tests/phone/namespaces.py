@@ -23,6 +23,7 @@ NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x4000000, 0x8000000, 
 MS_RDONLY, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC, MS_SLAVE = 1, 8, 32, 4096, 16384, 1 << 19
 KEPT_FLAGS = {os.ST_NOSUID: 2, os.ST_NODEV: 4, os.ST_NOEXEC: 8, os.ST_NOATIME: 1024, os.ST_RELATIME: 1 << 21}
 PR_SET_PDEATHSIG = 1
+ROOM_AT = "data/local/tmp"
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
 SHELL_UID = 2000
@@ -46,8 +47,11 @@ def _mount(source: str, target: Path, kind: str = "", flags: int = 0, options: s
              f"mount {source} on {target}")
 
 
-def enter(base: Path, directory: Path, first: Callable[[], NoReturn]) -> int:
-    """Run `first` as process 1 of a new phone and wait for its end; the wait status. It dies with this process."""
+def enter(base: Path, directory: Path, first: Callable[[], NoReturn], room: int = 0) -> int:
+    """Run `first` as process 1 of a new phone and wait for its end; the wait status. It dies with this process.
+
+    `room` bytes is what `/data/local/tmp` holds; 0 for as much as this machine's disk.
+    """
     mapper_done = _map_users_of(os.getpid())
     _checked(_libc.unshare(NEWUSER | NEWNS | NEWPID | NEWNET | NEWUTS | NEWIPC), "unshare")
     mapper_done()
@@ -56,7 +60,7 @@ def enter(base: Path, directory: Path, first: Callable[[], NoReturn]) -> int:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         socket.sethostname("localhost")
         _loopback_up()
-        _mounts(base, directory)
+        _mounts(base, directory, room)
         os.chroot(directory / "root")
         os.chdir("/")
         first()
@@ -92,20 +96,26 @@ def _loopback_up() -> None:
         fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 1))     # SIOCSIFFLAGS, IFF_UP
 
 
-def _mounts(base: Path, directory: Path) -> None:
+def _mounts(base: Path, directory: Path, room: int) -> None:
     root = directory / "root"
     _mount("none", Path("/"), flags=MS_REC | MS_SLAVE)
     _mount(str(base), root, flags=MS_BIND)
     has = os.statvfs(root).f_flag
     keep = sum(flag for bit, flag in KEPT_FLAGS.items() if has & bit)
     _mount("none", root, flags=MS_BIND | MS_REMOUNT | MS_RDONLY | keep)
-    for name in ("data", "sys"):
-        _mount(str(directory / name), root / name, flags=MS_BIND)
+    _mount(str(directory / "sys"), root / "sys", flags=MS_BIND)
     _mount("proc", root / "proc", "proc")
     for path in (directory / "proc").rglob("*"):
         if path.is_file():
             _mount(str(path), root / "proc" / path.relative_to(directory / "proc"), flags=MS_BIND)
+    _devices(root)
     _mount("tmpfs", root / "sdcard", "tmpfs", MS_NOEXEC, "mode=777")
+    _mount(str(directory / "data"), root / "data", flags=MS_BIND)      # last: df names the last mount of a disk
+    if room:
+        _mount("tmpfs", root / ROOM_AT, "tmpfs", 0, f"size={room},mode=771,uid={SHELL_UID},gid={SHELL_UID}")
+
+
+def _devices(root: Path) -> None:
     _mount("tmpfs", root / "dev", "tmpfs", 0, "mode=755")
     for name in DEVICES:
         (root / "dev" / name).touch()

@@ -32,14 +32,7 @@ STATE = "data/misc/phone"
 
 # What Android 14's toybox is linked as in /system/bin, as far as it matters to a shell script ...
 TOYBOX = frozenset(
-    "[ base64 basename cat chgrp chmod chown chroot chrt cksum clear cmp comm cp cpio cut date df dirname dmesg du echo "
-    "egrep env expand fallocate false fgrep file find flock fmt free grep groups gunzip gzip head hostname iconv id "
-    "ifconfig inotifyd install ionice kill killall ln logname ls lsof md5sum mkdir mkfifo mknod mktemp mount mountpoint "
-    "mv nc netstat nice nl nohup nproc nsenter od paste patch pgrep pidof pkill pmap printenv printf prlimit ps pwd "
-    "readelf readlink realpath renice rev rm rmdir sed seq setsid sha1sum sha224sum sha256sum sha384sum sha512sum sleep "
-    "sort split stat strings sync tac tail tar taskset tee test time timeout top touch true truncate tty ulimit umount "
-    "uname uniq unlink unshare uptime usleep uudecode uuencode uuidgen vmstat watch wc which whoami xargs xxd yes "
-    "zcat".split())
+    ["[", "base64", "basename", "cat", "chgrp", "chmod", "chown", "chroot", "chrt", "cksum", "clear", "cmp", "comm", "cp", "cpio", "cut", "date", "df", "dirname", "dmesg", "du", "echo", "egrep", "env", "expand", "fallocate", "false", "fgrep", "file", "find", "flock", "fmt", "free", "grep", "groups", "gunzip", "gzip", "head", "hostname", "iconv", "id", "ifconfig", "inotifyd", "install", "ionice", "kill", "killall", "ln", "logname", "ls", "lsof", "md5sum", "mkdir", "mkfifo", "mknod", "mktemp", "mount", "mountpoint", "mv", "nc", "netstat", "nice", "nl", "nohup", "nproc", "nsenter", "od", "paste", "patch", "pgrep", "pidof", "pkill", "pmap", "printenv", "printf", "prlimit", "ps", "pwd", "readelf", "readlink", "realpath", "renice", "rev", "rm", "rmdir", "sed", "seq", "setsid", "sha1sum", "sha224sum", "sha256sum", "sha384sum", "sha512sum", "sleep", "sort", "split", "stat", "strings", "sync", "tac", "tail", "tar", "taskset", "tee", "test", "time", "timeout", "top", "touch", "true", "truncate", "tty", "ulimit", "umount", "uname", "uniq", "unlink", "unshare", "uptime", "usleep", "uudecode", "uuencode", "uuidgen", "vmstat", "watch", "wc", "which", "whoami", "xargs", "xxd", "yes", "zcat"])
 # ... and what Debian's toybox 0.8.9 lacks of it (or, like awk, is a program of its own there).
 BUSYBOX = ("awk", "bc", "dd", "diff", "expr", "getopt", "more", "stty", "tr", "vi")
 
