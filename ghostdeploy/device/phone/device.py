@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Final
-
-from ghostdeploy.device.phone.describe import describe
-from ghostdeploy.device.phone.state import state
 
 from ghostdeploy.device.adb.link import Link
 from ghostdeploy.device.android import command, elf, needs
@@ -20,13 +17,18 @@ from ghostdeploy.device.android.programs import PhoneProgram, phone_program
 from ghostdeploy.device.android.report import run_of
 from ghostdeploy.device.android.store import RuntimeLibrary, runtime_library
 from ghostdeploy.device.base import DeviceInfo, DeviceState
+from ghostdeploy.device.control import Control, Wishes
 from ghostdeploy.device.job import Job, Run
 from ghostdeploy.device.phone import deploy, detached, ending, place
+from ghostdeploy.device.phone.control import controlled
+from ghostdeploy.device.phone.describe import describe
+from ghostdeploy.device.phone.state import state
 from ghostdeploy.device.runtimes.base import Array
 from ghostdeploy.digest import sha256
 from ghostdeploy.errors import ArtifactRejected, DeviceError, UsageError
 from ghostdeploy.lowering.artifact import Format
 from ghostdeploy.phone_errors import DeviceUnsuitable
+from ghostdeploy.progress import Progress
 
 RUNTIMES: Final[dict[Format, RuntimeName]] = {"pte": "executorch", "tflite": "tflite"}
 MINIMUM_API = 26            # the ident note of both pinned libraries, and what the programs are built for
@@ -54,6 +56,16 @@ class PhoneDevice:
         """See `Device.state`."""
         return state(self.link, self._info)
 
+    def controlled(self, wishes: Wishes, progress: Progress) -> AbstractContextManager[Control]:
+        """See `Device.controlled`; what a run that died has left is cleaned up first.
+
+        Raises:
+            DeviceBusy: another benchmark is running on the phone.
+            DeviceNotReady, UsageError, PushFailed, DeviceError: see `phone.control.controlled`.
+        """
+        place.sweep(self.link)
+        return controlled(self.link, wishes, progress)
+
     def run(self, job: Job, samples: Sequence[Sequence[Array]]) -> Run:
         """See `Device.run`. The phone is left without the run's files and processes, however this call ends.
 
@@ -66,7 +78,8 @@ class PhoneDevice:
             raise UsageError("a job on a phone must say what its inputs are", "", "please report it")
         tools, model, library = self._deployed(job)
         with self._run_directory() as directory:
-            files = self._inputs(job, samples, directory, model, tools / library.soname)
+            opened = tools / library.soname if library.name == "tflite" else None    # the other one is linked to it
+            files = self._inputs(job, samples, directory, model, opened)
             program = tools / self._program(library.name).program.path.name
             started = detached.start(self.link, directory, (program, *command.words(job, len(samples), files)),
                                      job.deadline_s)
@@ -98,6 +111,8 @@ class PhoneDevice:
                                    "measure it on this machine with --device local")
         library = self._library(RUNTIMES[job.format])
         needs.check(job.artifact, library)
+        if not self._stored:        # the first job of this command: what a run that died has left goes first
+            place.sweep(self.link)
         program = self._program(library.name)
         cargo = [deploy.Cargo(program.program.path, program.program.path.name, program.program.sha256, executable=True),
                  deploy.Cargo(library.path, library.soname, library.sha256),
@@ -112,7 +127,7 @@ class PhoneDevice:
         return self._stored[key]
 
     def _inputs(self, job: Job, samples: Sequence[Sequence[Array]], directory: place.RunDirectory, model: str,
-                library: str) -> command.Files:
+                library: str | None) -> command.Files:
         paths = []
         for i, data in enumerate(command.input_files(samples, job.inputs or ())):
             paths.append(directory / f"input{i}")
