@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+PATH = os.environ["PATH"]       # tests take it away
+
 
 def free_port() -> int:
     """A port on which nobody listens. Phones need one outside 5555 to 5585, where adb looks for emulators."""
@@ -31,7 +33,7 @@ class AdbServer:
     @property
     def environment(self) -> dict[str, str]:
         """For adb itself, and for ghostdeploy: nothing of the machine's own adb. adb's log goes to TMPDIR."""
-        return {"PATH": os.environ["PATH"], "HOME": str(self.home), "TMPDIR": str(self.home),
+        return {"PATH": PATH, "HOME": str(self.home), "TMPDIR": str(self.home),
                 "ADB_SERVER_SOCKET": f"tcp:localhost:{self.port}", "ADB_LOCAL_TRANSPORT_MAX_PORT": "5553"}
 
     def adb(self, *arguments: str, timeout: float = 20) -> tuple[int, str]:

@@ -15,6 +15,10 @@ class Gone(Broken):
     """The other side closed the connection, or it broke."""
 
 
+class Absent(Gone):
+    """Nobody listens at the address, or the device is not plugged in: there never was a connection."""
+
+
 class Refused(Broken):
     """The phone, or the adb server for it, does not open the service; the text is what it said."""
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from adb_shell.transport.base_transport import BaseTransport  # type: ignore[import-untyped]
 
 from ghostdeploy.device.adb import keys, problems
-from ghostdeploy.device.adb.broken import Expired, Gone
+from ghostdeploy.device.adb.broken import Absent, Expired, Gone
 from ghostdeploy.device.adb.deadline import Deadline
 from ghostdeploy.device.adb.mended import MendedDevice, NeedsTls
 from ghostdeploy.device.adb.phone_link import PhoneLink
@@ -37,8 +37,8 @@ class DirectLink(PhoneLink):
         with self._talking("connecting", deadline):
             try:
                 self._connected(deadline)
-            except Gone as gone:
-                raise problems.unreachable(serial, str(gone)) from gone
+            except Absent as absent:
+                raise problems.unreachable(serial, str(absent)) from absent
 
     @property
     def serial(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import getpass
 import os
+import secrets
 import socket
 import struct
 from pathlib import Path
@@ -78,7 +79,7 @@ def _create(path: Path) -> None:
     key = rsa.generate_private_key(public_exponent=EXPONENT, key_size=BITS)
     raw = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(raw)
     try:

@@ -12,7 +12,7 @@ Kind = Literal["usb", "network", "emulator", "paired"]
 _HOST = r"\[[0-9A-Fa-f:.%\w]+\]|[A-Za-z0-9._-]+"
 _HOST_PORT = re.compile(rf"(?P<host>{_HOST}):(?P<port>\d{{1,5}})")
 _IPV4 = re.compile(r"\d{1,3}(\.\d{1,3}){3}")
-_EMULATOR = re.compile(r"emulator-(?P<port>\d{4,5})")
+_EMULATOR = re.compile(r"emulator-(?P<port>\d{4})")
 _PAIRED = re.compile(r".*\._adb(-tls-connect)?\._tcp\.?")
 
 
@@ -28,6 +28,8 @@ class Named:
 
 def read(serial: str) -> Named:
     """What `serial` names. An address without a port means port 5555, as for `adb connect`."""
+    if serial.startswith("usb:"):
+        return Named("usb", serial)     # a place, as adb lists it
     if _PAIRED.fullmatch(serial):
         return Named("paired", serial)
     if emulator := _EMULATOR.fullmatch(serial):

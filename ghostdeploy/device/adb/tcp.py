@@ -7,7 +7,7 @@ import socket
 
 from adb_shell.transport.tcp_transport import TcpTransport  # type: ignore[import-untyped]
 
-from ghostdeploy.device.adb.broken import Expired, Gone
+from ghostdeploy.device.adb.broken import Absent, Expired, Gone
 from ghostdeploy.device.adb.deadline import Deadline
 
 
@@ -21,7 +21,7 @@ class MendedTcp(TcpTransport):  # type: ignore[misc]
         except TimeoutError as error:
             raise Expired from error
         except OSError as error:
-            raise Gone(error.strerror or str(error)) from error
+            raise Absent(error.strerror or str(error)) from error
         self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def bulk_write(self, data: bytes, transport_timeout_s: float) -> int:
@@ -38,7 +38,7 @@ class MendedTcp(TcpTransport):  # type: ignore[misc]
         return len(data)
 
     def bulk_read(self, numbytes: int, transport_timeout_s: float) -> bytes:
-        """Some bytes. At the end of the connection stock returns none for ever, and its caller spins until a timeout."""
+        """Some bytes. At the connection's end stock returns none for ever, and its caller spins until a timeout."""
         deadline = Deadline.after(transport_timeout_s)
         while True:
             deadline.wait(self._open(), select.POLLIN)

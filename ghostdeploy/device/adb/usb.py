@@ -10,7 +10,7 @@ import usb1  # type: ignore[import-not-found, import-untyped, unused-ignore]
 from adb_shell.transport.usb_transport import UsbTransport  # type: ignore[import-untyped]
 
 from ghostdeploy.device.adb import problems
-from ghostdeploy.device.adb.broken import Expired, Gone
+from ghostdeploy.device.adb.broken import Absent, Expired, Gone
 from ghostdeploy.device.adb.deadline import Deadline
 from ghostdeploy.device.adb.listing import READY, Entry
 
@@ -76,14 +76,14 @@ def find(entry: Entry) -> UsbTransport:
     """The device of `entry`, as it is plugged in now.
 
     Raises:
-        Gone: it is not plugged in.
+        Absent: it is not plugged in.
     """
     transports = [(_entry(transport), transport) for transport in MendedUsb.find_all_adb_devices()]
     same = [(now, transport) for now, transport in transports if now.serial == entry.serial]
     # Two phones may share a serial, so the place counts; but after a replug it may be another.
     for _, transport in sorted(same, key=lambda pair: pair[0].usb != entry.usb):
         return transport
-    raise Gone("it is not on USB any more")
+    raise Absent("it is not on USB any more")
 
 
 def _entry(transport: MendedUsb) -> Entry:
