@@ -18,7 +18,9 @@ COMMAND_S = 120.0
 
 
 class AdbClient:
-    """`adb`, beside a server on a port of its own that ends with the `with` block, and with the thread that began it. Keys and logs go to a scratch folder.
+    """`adb`, and a server on a port of its own. Keys and logs go to a scratch folder.
+
+    The server ends with the `with` block, and with the thread that began it.
 
     Attributes: `server_port`; `environment`: what makes another program's adb use this server.
     """
@@ -39,7 +41,8 @@ class AdbClient:
 
     def __enter__(self) -> Self:
         self._server = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", self._adb, "nodaemon", "server"],
-                                        env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                        env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + START_S
         while True:
             with socket.socket() as probe:
@@ -48,7 +51,8 @@ class AdbClient:
             assert time.monotonic() < deadline and self._server.poll() is None, "the adb server does not start"
             time.sleep(0.005)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
         self._server.send_signal(signal.SIGKILL)
         self._server.wait()
         self._folder.cleanup()

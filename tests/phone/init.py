@@ -1,6 +1,6 @@
 """Process 1 of a phone: starts adbd, carries its connections out of the namespace, buries the dead.
 
-    python -ESs init.py BASE DIRECTORY CONTROL LISTENER ROOM
+    python -ESs -m tests.phone.init BASE DIRECTORY CONTROL LISTENER ROOM
 
 CONTROL is a socket to the test. It gets `ready` once everything is up, then takes `cut` and `plug`, each answered with
 `done`; when it closes, the phone ends. LISTENER is a TCP socket bound outside: accepting on it works in here too, while
@@ -19,8 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-import namespaces
-from bridge import ADBD_PORT, Bridge, connect
+from tests.phone import namespaces
+from tests.phone.bridge import ADBD_PORT, Bridge, connect
 
 ADBD = "/usr/lib/android-sdk/platform-tools/adbd"
 START_S = 10.0          # 0.2 s were measured

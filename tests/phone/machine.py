@@ -35,10 +35,10 @@ class Machine:
         self._control.settimeout(START_S)
         with theirs:
             passed = (theirs.fileno(), listener.fileno() if listener else -1)
-            self._outer = subprocess.Popen(
-                [sys.executable, "-ESs", str(Path(__file__).with_name("init.py")), str(root.base()), str(directory),
-                 *map(str, passed), str(room)], pass_fds=[number for number in passed if number >= 0], stdin=subprocess.DEVNULL,
-                stderr=subprocess.PIPE)
+            words = map(str, (root.base(), directory, *passed, room))
+            self._outer = subprocess.Popen([sys.executable, "-ESs", "-m", "tests.phone.init", *words],
+                                           cwd=root.HERE.parents[1], pass_fds=[n for n in passed if n >= 0],
+                                           stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
             self._expect(b"ready\n")
         except BaseException:
@@ -49,7 +49,8 @@ class Machine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
         self.stop()
 
     @property
@@ -72,8 +73,8 @@ class Machine:
         shell = SHELL_UID if os.geteuid() == 0 else 0
         nsenter = shutil.which("nsenter")
         assert nsenter, "util-linux is missing"
-        return [nsenter, f"--target={self.process_1}", "--user", "--mount", "--pid", "--net", "--uts", "--ipc", "--root",
-                "--wd", f"--setuid={shell}", f"--setgid={shell}"]
+        return [nsenter, f"--target={self.process_1}", "--user", "--mount", "--pid", "--net", "--uts", "--ipc",
+                "--root", "--wd", f"--setuid={shell}", f"--setgid={shell}"]
 
     def order(self, word: str) -> None:
         """Tell process 1 something, and wait until it is done."""

@@ -28,10 +28,11 @@ DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
 SHELL_UID = 2000
 SHELL_GROUPS = (1004, 1007, 1011, 1015, 1028, 3001, 3002, 3003, 3006, 3009, 3011)    # of adbd's shell, Android 14
-ENVIRONMENT = {"PATH": "/product/bin:/apex/com.android.runtime/bin:/system_ext/bin:/system/bin:/system/xbin:/vendor/bin",
-               "ANDROID_DATA": "/data", "ANDROID_ROOT": "/system", "ANDROID_STORAGE": "/storage", "EXTERNAL_STORAGE": "/sdcard",
-               "TMPDIR": "/data/local/tmp", "HOME": "/", "SHELL": "/bin/sh", "USER": "shell", "LOGNAME": "shell",
-               "HOSTNAME": "emu64a", "LD_PRELOAD": "/usr/lib/phone/preload.so"}
+ENVIRONMENT = {
+    "PATH": "/product/bin:/apex/com.android.runtime/bin:/system_ext/bin:/system/bin:/system/xbin:/vendor/bin",
+    "ANDROID_DATA": "/data", "ANDROID_ROOT": "/system", "ANDROID_STORAGE": "/storage", "EXTERNAL_STORAGE": "/sdcard",
+    "TMPDIR": "/data/local/tmp", "HOME": "/", "SHELL": "/bin/sh", "USER": "shell", "LOGNAME": "shell",
+    "HOSTNAME": "emu64a", "LD_PRELOAD": "/usr/lib/phone/preload.so"}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

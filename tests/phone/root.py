@@ -2,9 +2,9 @@
 
     build/phone/debs-KEY    packages as fetched      build/phone/root-KEY    the root, read-only to phones
 
-KEY is a hash of what the root is made from, so a changed builder builds again; with the packages there, without a network.
-What a phone can write (`/data`), its /sys, and the few files of /proc that are not the namespace's own lie in a directory
-of each phone, which `fresh` fills.
+KEY is a hash of what the root is made from, so a changed builder builds again; with the packages there, without a
+network. What a phone can write (`/data`), its /sys, and the few files of /proc that are not the namespace's own lie in
+a directory of each phone, which `fill` fills.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -29,10 +30,10 @@ SHELL_UID = 2000
 X86_LIBRARIES = "usr/lib/x86_64-linux-gnu"
 ADBD = "usr/lib/android-sdk/platform-tools/adbd"
 STATE = "data/misc/phone"
+UNUSED_S = 86400.0      # another session may be running phones with the root of an earlier builder
 
-# What Android 14's toybox is linked as in /system/bin, as far as it matters to a shell script ...
-TOYBOX = frozenset(
-    ["[", "base64", "basename", "cat", "chgrp", "chmod", "chown", "chroot", "chrt", "cksum", "clear", "cmp", "comm", "cp", "cpio", "cut", "date", "df", "dirname", "dmesg", "du", "echo", "egrep", "env", "expand", "fallocate", "false", "fgrep", "file", "find", "flock", "fmt", "free", "grep", "groups", "gunzip", "gzip", "head", "hostname", "iconv", "id", "ifconfig", "inotifyd", "install", "ionice", "kill", "killall", "ln", "logname", "ls", "lsof", "md5sum", "mkdir", "mkfifo", "mknod", "mktemp", "mount", "mountpoint", "mv", "nc", "netstat", "nice", "nl", "nohup", "nproc", "nsenter", "od", "paste", "patch", "pgrep", "pidof", "pkill", "pmap", "printenv", "printf", "prlimit", "ps", "pwd", "readelf", "readlink", "realpath", "renice", "rev", "rm", "rmdir", "sed", "seq", "setsid", "sha1sum", "sha224sum", "sha256sum", "sha384sum", "sha512sum", "sleep", "sort", "split", "stat", "strings", "sync", "tac", "tail", "tar", "taskset", "tee", "test", "time", "timeout", "top", "touch", "true", "truncate", "tty", "ulimit", "umount", "uname", "uniq", "unlink", "unshare", "uptime", "usleep", "uudecode", "uuencode", "uuidgen", "vmstat", "watch", "wc", "which", "whoami", "xargs", "xxd", "yes", "zcat"])
+# What Android 14 links to toybox in /system/bin, as far as it matters to a shell script ...
+TOYBOX = frozenset((HERE / "toybox.txt").read_text().split())
 # ... and what Debian's toybox 0.8.9 lacks of it (or, like awk, is a program of its own there).
 BUSYBOX = ("awk", "bc", "dd", "diff", "expr", "getopt", "more", "stty", "tr", "vi")
 
@@ -46,7 +47,8 @@ def base() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not root.is_dir():
             for old in BUILD.glob("root-*"):
-                shutil.rmtree(old)
+                if time.time() - old.stat().st_mtime > UNUSED_S:
+                    shutil.rmtree(old)
             scratch = Path(tempfile.mkdtemp(prefix="part-", dir=BUILD))
             try:
                 _build(scratch, packages.debs(BUILD / f"debs-{packages.key()}"))
@@ -54,6 +56,7 @@ def base() -> Path:
                 scratch.rename(root)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
+        os.utime(root)
     return root
 
 
@@ -91,8 +94,8 @@ def inside(directory: Path, command: str) -> list[str]:
 
 def _key() -> str:
     digest = hashlib.sha256(packages.key().encode())
-    sources = [*HERE.glob("*.py"), HERE / "preload.c", *(HERE / "system").rglob("*"), *arm64.sources()]
-    for path in sorted(path for path in sources if path.is_file() and not path.name.startswith("test_")):
+    own = [HERE / name for name in ("root.py", "packages.py", "arm64.py", "preload.c", "toybox.txt")]
+    for path in sorted(path for path in (*own, *(HERE / "system").rglob("*"), *arm64.sources()) if path.is_file()):
         digest.update(f"{path.name}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 
