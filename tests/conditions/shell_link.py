@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ghostdeploy.device.adb.link import QUICK_S, Completed, Stat
-from ghostdeploy.phone_errors import DeviceHung, PullFailed, PushFailed
+from ghostdeploy.phone_errors import PullFailed, PushFailed
+from tests.conditions.open_shell import OpenShell
 from tests.phone import root
 from tests.phone.machine import Machine
 
@@ -23,10 +24,27 @@ class ShellLink:
 
     def __init__(self, machine: Machine, directory: Path) -> None:
         self.machine, self.directory = machine, directory
+        self._open = OpenShell(machine.inside("exec sh"))
 
     def state(self, name: str) -> Path:
         """A file of the phone's state, see tests/phone/README.md."""
         return self.directory / root.STATE / name
+
+    def as_new(self) -> None:
+        """Everything as on a phone that lies on a desk: asleep, locked without a secret, battery saver on."""
+        for path in sorted((root.HERE / "state").rglob("*")):
+            if path.is_file():
+                self.state(str(path.relative_to(root.HERE / "state"))).write_bytes(path.read_bytes())
+        self.state("wakefulness").write_text("Asleep\n")
+        self.state("keyguard").write_text("showing=true\nsecure=false\n")
+        self.edit("settings/global", "low_power=0", "low_power=1")
+        self.run(("rm", "-rf", "/data/local/tmp/ghostdeploy"))
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace a piece of a file of the phone's state."""
+        text = self.state(name).read_text()
+        assert old in text, f"{old} is not in {name}"
+        self.state(name).write_text(text.replace(old, new))
 
     def settings(self) -> dict[str, str]:
         """Everything that can be changed on the phone, but for apps, which can't be put back."""
@@ -34,20 +52,25 @@ class ShellLink:
                  "fixed_performance", "battery", "thermalservice")
         return {name: "\n".join(sorted(self.state(name).read_text().split("\n"))) for name in names}
 
+    def changed_by(self) -> list[str]:
+        """Every command so far that changed something, in order."""
+        return self.state("commands.log").read_text().splitlines()
+
     def left_behind(self) -> list[str]:
         """Files under /data/local/tmp that nobody should find there."""
         return sorted(str(path) for path in (self.directory / "data/local/tmp").rglob("*") if path.is_file())
 
     def run(self, words: Sequence[str], *, deadline_s: float = QUICK_S) -> Completed:
         """See `Link.run`."""
-        return self._shell(shlex.join(words), b"", deadline_s)
+        return self._open.run(shlex.join(words), deadline_s)
 
     def push(self, source: bytes | Path, path: str, *, mode: int = 0o644, deadline_s: float) -> None:
         """See `Link.push`."""
         data = source if isinstance(source, bytes) else source.read_bytes()
-        done = self._shell(f"cat >{shlex.quote(path)} && chmod {mode:o} {shlex.quote(path)}", data, deadline_s)
-        if done.status:
-            raise PushFailed(f"cannot write {path}", done.said)
+        line = f"cat >{shlex.quote(path)} && chmod {mode:o} {shlex.quote(path)}"
+        done = subprocess.run(self.machine.inside(line), input=data, capture_output=True, timeout=deadline_s)
+        if done.returncode:
+            raise PushFailed(f"cannot write {path}", done.stderr.decode())
 
     def pull(self, path: str, *, deadline_s: float, most: int = 256 << 20) -> bytes:
         """See `Link.pull`."""
@@ -66,20 +89,16 @@ class ShellLink:
 
     def close(self) -> None:
         """See `Link.close`."""
-
-    def _shell(self, line: str, data: bytes, deadline_s: float) -> Completed:
-        try:
-            done = subprocess.run(self.machine.inside(line), input=data, capture_output=True, timeout=deadline_s)
-        except subprocess.TimeoutExpired as error:
-            raise DeviceHung(f"no answer within {deadline_s} s") from error
-        return Completed(done.returncode, done.stdout, done.stderr)
+        self._open.close()
 
 
 @contextmanager
 def phone() -> Iterator[ShellLink]:
     """A phone of its own, switched on."""
     with root.fresh() as directory, Machine(directory) as machine:
-        yield ShellLink(machine, directory)
+        link = ShellLink(machine, directory)
+        yield link
+        link.close()
 
 
 class Patience:

@@ -22,6 +22,7 @@ class Changes:
     def __init__(self, link: Link, left: Sequence[Change], clock: Clock) -> None:
         self._link, self._clock = link, clock
         self._pending = tuple(left)
+        self._noted = bool(left)        # there is a journal on the phone
         self._records: dict[str, Condition] = {}
 
     def records(self) -> tuple[Condition, ...]:
@@ -61,9 +62,9 @@ class Changes:
 
     def undo(self) -> Restored:
         """Put everything back, and mark it in the records. Never raises a DeviceError."""
-        pending, self._pending = self._pending, ()
-        if not pending:
+        if not self._noted:
             return Restored((), ())
+        pending, self._pending = self._pending, ()
         restored = restoring.put_back(self._link, pending, self._clock)
         for change in pending:
             if change.name in self._records:
@@ -77,6 +78,7 @@ class Changes:
                       and (value := before[setting.name] or setting.assumed) is not None)
         self._pending = (*self._pending, *fresh)
         if fresh:
+            self._noted = True
             journal.write(self._link, self._pending)
 
     def _put(self, setting: Setting) -> bool:

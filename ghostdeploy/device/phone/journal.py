@@ -27,7 +27,7 @@ LONGEST = 64 << 10      # ours have under 1 KiB
 
 SETTLE = 'mv "$1.part" "$1"'
 ASIDE = 'mv "$1" "$2"'
-READ = '[ -e "$1" ] || exit 44; cat "$1"'
+READ = 'rm -f "$1.part"; [ -e "$1" ] || exit 44; cat "$1"'     # half a journal means that nothing was changed yet
 NOTHING_THERE = 44
 
 

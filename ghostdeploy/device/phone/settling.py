@@ -10,7 +10,7 @@ from ghostdeploy.device.phone.conditions import Setting
 from ghostdeploy.device.phone.questions import Answers, ask
 
 # A key press is worked off by other processes, and the lock screen fades for 0.3 s.
-SETTLE_S, PAUSE_S = 3.0, 0.3
+SETTLE_S, PAUSE_S = 3.0, 0.5
 
 
 def values(settings: Sequence[Setting], answers: Answers) -> dict[str, str | None]:
