@@ -47,7 +47,8 @@ def test_no_phone_but_something_on_usb(own_server: AdbServer, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_unauthorized(own_server: AdbServer, tmp_path: Path, named: bool) -> None:
+def test_unauthorized(own_server: AdbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool) -> None:
+    monkeypatch.setattr(discover, "SETTLE_S", 0.5)
     with FakePhone(tmp_path / "phone", keys=[]) as phone:
         own_server.adb("connect", phone.address)
         (found,) = attached()

@@ -94,12 +94,12 @@ def test_a_foreground_command_dies_with_the_connection(way: Way, tmp_path: Path)
     """As on real phones, Android 6 and 9: hence the detached job."""
     with FakePhone(tmp_path) as phone:
         link = way(phone)
-        cut = threading.Timer(0.4, phone.drop)
+        cut = threading.Timer(0.3, phone.drop)
         cut.start()
         with pytest.raises(DeviceLost):
-            link.run(("sh", "-c", "sleep 1; echo finished > result"), deadline_s=10)
+            link.run(("sh", "-c", "sleep 0.6; echo finished > result"), deadline_s=10)
         cut.join()
-        time.sleep(1)
+        time.sleep(0.6)     # an absence can only be waited for
         assert not (tmp_path / "result").exists()
 
 

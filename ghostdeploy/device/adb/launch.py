@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from ghostdeploy.device.adb import server
-from ghostdeploy.device.adb.broken import Broken, Gone
+from ghostdeploy.device.adb.broken import Absent, Broken
 from ghostdeploy.device.adb.deadline import Deadline
 from ghostdeploy.device.adb.server_address import Address
 from ghostdeploy.phone_errors import AdbProblem
@@ -46,7 +46,7 @@ def running(where: Address, deadline: Deadline) -> bool:
     """
     try:
         server.query(where, "host:version", deadline)
-    except Gone:
+    except Absent:
         return False
     except Broken as broken:
         raise AdbProblem(f"what listens at {where} does not answer as an adb server", str(broken),

@@ -10,7 +10,7 @@ import select
 import socket
 from contextlib import suppress
 
-from ghostdeploy.device.adb.broken import Expired, Gone, Nonsense, Refused
+from ghostdeploy.device.adb.broken import Absent, Expired, Gone, Nonsense, Refused
 from ghostdeploy.device.adb.deadline import Deadline
 from ghostdeploy.device.adb.server_address import Address
 from ghostdeploy.device.adb.stream import Stream
@@ -85,7 +85,7 @@ def connect(where: Address, deadline: Deadline) -> ServerStream:
     """A fresh connection to the server.
 
     Raises:
-        Gone: nobody listens there.
+        Absent: nobody listens there.
     """
     try:
         if where.path:
@@ -98,7 +98,7 @@ def connect(where: Address, deadline: Deadline) -> ServerStream:
     except TimeoutError as error:
         raise Expired from error
     except OSError as error:
-        raise Gone(f"no adb server at {where}: {error.strerror or error}") from error
+        raise Absent(f"no adb server at {where}: {error.strerror or error}") from error
     return ServerStream(sock)
 
 

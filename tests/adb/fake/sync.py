@@ -104,5 +104,7 @@ class Sync:
         bits |= (bits >> 3) & 0o070
         bits |= (bits >> 3) & 0o007
         local.chmod(bits)
+        owner = local.parent.stat()
+        os.chown(local, owner.st_uid, owner.st_gid)     # as adbd, which is the shell user
         os.utime(local, (stamp, stamp))
         stream.write(HEAD.pack(b"OKAY", 0))
