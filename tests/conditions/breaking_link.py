@@ -27,7 +27,8 @@ class BreakingLink:
 
     def __init__(self, link: ShellLink, breaks_at: int, *, reaches: bool = False, returns: bool = False,
                  error: Callable[[], DeviceError] = lambda: DeviceLost("the cable was pulled")) -> None:
-        self._link, self._breaks_at, self._reaches, self._returns, self._error = link, breaks_at, reaches, returns, error
+        self._link, self._breaks_at = link, breaks_at
+        self._reaches, self._returns, self._error = reaches, returns, error
         self.serial = link.serial
         self.calls = 0
         self.reconnected = 0

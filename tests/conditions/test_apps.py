@@ -26,7 +26,8 @@ def test_the_plan_keeps_what_the_phone_needs(link: ShellLink) -> None:
     plan = apps.plan(link, ("com.example.mail",))
     assert {kept.package: kept.reason for kept in plan.kept} == {
         "com.example.keyboard": "keyboard", "com.example.tunnel": "VPN", "com.example.mdm": "manages the phone",
-        "com.example.talker": "accessibility service", "com.example.chat": "home screen", "com.example.mail": "you said so"}
+        "com.example.talker": "accessibility service", "com.example.chat": "home screen",
+        "com.example.mail": "you said so"}
     assert plan.stop == ("com.example.game",) and link.changed_by() == []
 
 
@@ -45,7 +46,8 @@ def test_all_closes_what_was_confirmed_and_nothing_else(link: ShellLink) -> None
     assert asked == [tuple(name for name in sorted(after) if after[name] == "stopped")]
     assert len(asked[0]) == 5 and after["com.example.talker"] == "idle"       # kept, and its background process killed
     records = {record.name: record for record in control.records()}
-    assert records["other-apps"] == Condition("other-apps", "closed", "achieved", "7 third-party apps", "5 closed", None)
+    assert records["other-apps"] == Condition("other-apps", "closed", "achieved", "7 third-party apps", "5 closed",
+                                              None)
     assert records["background-processes"].achieved == "achieved"
     assert any("com.example.talker (accessibility service)" in note for note in progress.notes)
 

@@ -82,11 +82,12 @@ def test_a_whole_run_recovers_and_puts_back_its_own(link: ShellLink) -> None:
 
 def test_what_cannot_be_put_back_is_told_with_the_commands_to_type(link: ShellLink) -> None:
     progress = Heard()
-    broken = BreakingLink(link, commands_of_a_run(link) - 4)    # while it is put back, which ends no command in an error
+    broken = BreakingLink(link, commands_of_a_run(link) - 4)    # while it is put back, which raises nothing
     with controlled(broken, WISHES, progress, Patience()) as control:
         pass
     assert {record.name: record.restored for record in control.records()}["screen"] is False
-    assert any("adb -s test-phone shell settings delete global stay_on_while_plugged_in" in note for note in progress.notes)
+    by_hand = "adb -s test-phone shell settings delete global stay_on_while_plugged_in"
+    assert any(by_hand in note for note in progress.notes)
 
 
 def test_a_phone_that_hangs_while_it_is_put_back_is_left_to_its_journal_soon(link: ShellLink) -> None:

@@ -41,7 +41,8 @@ def test_everything_is_set_and_put_back(link: ShellLink) -> None:
     assert found["battery-saver"] == Condition("battery-saver", "off", "achieved", "on", "off", True)
     assert found["fixed-performance"] == Condition("fixed-performance", "on", "achieved", None, "on", True)
     assert found["airplane-mode"] == Condition("airplane-mode", "on", "achieved", "off", "on", True)
-    assert found["home-screen"] == Condition("home-screen", "home screen", "achieved", "com.example.game", "home screen", None)
+    assert found["home-screen"] == Condition("home-screen", "home screen", "achieved", "com.example.game",
+                                             "home screen", None)
     assert found["other-apps"].wanted == "kept" and "background-processes" not in found
     assert found["thermal-status"].achieved == found["battery-level"].achieved == "achieved"
 
@@ -70,8 +71,9 @@ def test_everything_is_put_back_after_an_exception_in_the_middle(link: ShellLink
     assert by_name(control)["screen"].restored is True
 
 
-@pytest.mark.parametrize("refused", ["settings put", "settings delete", "input keyevent", "cmd power", "cmd connectivity",
-                                     "settings put\ncmd power", "input keyevent\nwm\nsettings\ncmd"])
+@pytest.mark.parametrize("refused", ["settings put", "settings delete", "input keyevent", "cmd power",
+                                     "cmd connectivity", "settings put\ncmd power",
+                                     "input keyevent\nwm\nsettings\ncmd"])
 def test_a_vendor_that_refuses_is_recorded_and_the_rest_is_put_back(link: ShellLink, refused: str) -> None:
     before = link.settings()
     link.state("refuse").write_text(refused + "\n")
@@ -81,7 +83,7 @@ def test_a_vendor_that_refuses_is_recorded_and_the_rest_is_put_back(link: ShellL
         pass
     found = by_name(control)
     changed = {name for name in before if link.settings()[name] != before[name]}
-    if refused == "settings delete":        # set, and cannot be put back: said, kept in the journal, and tried again later
+    if refused == "settings delete":        # set, and cannot be put back: said, kept in the journal, tried again
         assert changed == {"settings/global"} and found["stay-awake"].restored is False
         assert any("settings delete global stay_on_while_plugged_in" in note for note in progress.notes)
         assert link.left_behind()
@@ -132,7 +134,8 @@ def test_a_journal_names_what_was_and_how_to_put_it_back(link: ShellLink) -> Non
         journal = json.loads((link.directory / "data/local/tmp/ghostdeploy/journal.json").read_text())
     assert journal["schema_version"] == 1
     assert {change["name"]: change["before"] for change in journal["changes"]} == {
-        "screen": "off", "stay-awake": "null", "battery-saver": "on", "fixed-performance": "off", "airplane-mode": "off"}
+        "screen": "off", "stay-awake": "null", "battery-saver": "on", "fixed-performance": "off",
+        "airplane-mode": "off"}
     assert journal["changes"][1]["by_hand"] == ["settings delete global stay_on_while_plugged_in"]
 
 
@@ -162,7 +165,8 @@ def interrupt_at(link: ShellLink, when: Callable[[str], bool]) -> Callable[[], i
     return lambda: times
 
 
-@pytest.mark.parametrize("when", ["put global low_power 0", "dumpsys", "journal.json", "put global low_power 1", "delete", "rm"])
+@pytest.mark.parametrize("when", ["put global low_power 0", "dumpsys", "journal.json", "put global low_power 1",
+                                  "delete", "rm"])
 def test_ctrl_c_at_any_moment_and_again_while_putting_back(link: ShellLink, when: str) -> None:
     """Every command with `when` in it is hit, so a second and a third Ctrl-C come while everything is put back."""
     before, handler, progress = link.settings(), signal.getsignal(signal.SIGINT), Heard()

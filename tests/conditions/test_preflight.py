@@ -25,7 +25,7 @@ SPOILERS: dict[str, Callable[[ShellLink], None]] = {
     "DEBUG_BUILD": lambda p: p.edit("props", "ro.build.type=user", "ro.build.type=eng"),
     "SCREEN_OFF": lambda p: p.state("refuse").write_text("input keyevent\n") and None,
     "SCREEN_LOCKED": lambda p: p.state("keyguard").write_text("showing=true\nsecure=true\n") and None,
-    "POWER_SAVE": lambda p: p.state("refuse").write_text("cmd power set-mode\nsettings put global low_power\n") and None,
+    "POWER_SAVE": lambda p: p.state("refuse").write_text("cmd power set-mode\nsettings put global low\n") and None,
 }
 
 
@@ -51,9 +51,10 @@ def test_an_emulator_is_one(link: ShellLink) -> None:
 def test_all_are_named_at_once(link: ShellLink) -> None:
     for name in ("BATTERY_LOW", "NOT_CHARGING", "DEBUG_BUILD", "SCREEN_LOCKED"):
         SPOILERS[name](link)
-    with pytest.raises(DeviceNotReady) as caught, controlled(link, replace(WISHES, allow=("EMULATOR",)), clock=Patience()):
+    wishes = replace(WISHES, allow=("EMULATOR",))
+    with pytest.raises(DeviceNotReady) as caught, controlled(link, wishes, clock=Patience()):
         pytest.fail("it was measured")
-    assert caught.value.next.endswith("--allow BATTERY_LOW --allow NOT_CHARGING --allow DEBUG_BUILD --allow SCREEN_LOCKED")
+    assert caught.value.next.endswith("--allow BATTERY_LOW,NOT_CHARGING,DEBUG_BUILD,SCREEN_LOCKED")
     assert "EMULATOR" not in caught.value.what and caught.value.why.count("\n") == 3
 
 

@@ -22,7 +22,8 @@ def test_batteries(name: str, expected: Battery) -> None:
     assert battery.read(sample(f"battery-{name}").replace("\n", "\r\n")) == expected
 
 
-@pytest.mark.parametrize(("text", "percent"), [("level: 50\nscale: 200", 25.0), ("level: 50", 50.0), ("level: -1", None),
+@pytest.mark.parametrize(("text", "percent"), [("level: 50\nscale: 200", 25.0), ("level: 50", 50.0),
+                                               ("level: -1", None),
                                                ("level: 101\nscale: 100", None), ("level: 1\nscale: 0", None),
                                                ("level:\n  scale: 100", None), ("level: " + "9" * 5000, None)])
 def test_charges(text: str, percent: float | None) -> None:
@@ -65,10 +66,12 @@ def test_a_whole_state() -> None:
         "battery": sample("battery-aosp-api26"), "loadavg": "3.0 2.0 1.0 1/1 1"}, {}))
     assert found.clocks_khz == (1075200, None, None, None, 710400, None, None, None)
     assert found.limits_khz[4:] == (2419200, 2419200, 2419200, None)
-    assert (found.thermal, found.thermal_status, found.battery_c, found.battery_percent, found.load) == (61.5, 1, 31.4, 71.0, 3)
+    assert (found.thermal, found.thermal_status, found.battery_c) == (61.5, 1, 31.4)
+    assert (found.battery_percent, found.load) == (71.0, 3.0)
 
 
 def test_a_phone_that_says_nothing_has_a_state_that_knows_nothing() -> None:
     found = state.device_state(INFO, Answers({}, {}))
     assert found.clocks_khz == (None,) * 8 == found.limits_khz
-    assert {found.thermal, found.load, found.stolen_s, found.thermal_status, found.battery_c, found.battery_percent} == {None}
+    assert {found.thermal, found.load, found.stolen_s, found.thermal_status, found.battery_c} == {None}
+    assert found.battery_percent is None

@@ -95,7 +95,7 @@ def refuse(serial: str, found: Sequence[Finding]) -> None:
     raise DeviceNotReady(f"{serial} is not ready to be measured: {', '.join(f.name for f in against)}",
                          "\n".join(f"{f.name}: {f.sentence}; {f.way_out}" for f in against),
                          "put it right, or measure all the same, which the result will say: "
-                         + " ".join(f"--allow {f.name}" for f in against))
+                         f"--allow {','.join(f.name for f in against)}")
 
 
 def check_names(allow: Collection[str]) -> None:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 
 from ghostdeploy.device.phone.numbers import decimal
-from ghostdeploy.device.phone.questions import Question
-
-SPACE = Question("space", "df -k /data/local/tmp || df /data/local/tmp")
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 BLOCKS = re.compile(r"(\d+)([kKMG]?)-blocks", re.IGNORECASE)
