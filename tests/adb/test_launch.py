@@ -149,6 +149,10 @@ def test_an_address_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, environ
 
 def test_a_server_on_a_socket_in_the_file_system(absent: AdbServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """As adb itself takes it in ADB_SERVER_SOCKET."""
-    monkeypatch.setenv("ADB_SERVER_SOCKET", f"localfilesystem:{absent.home}/socket")
-    assert launch.ensure(address(), Deadline.after(20))
-    assert attached() == ()
+    spec = f"localfilesystem:{absent.home}/socket"
+    monkeypatch.setenv("ADB_SERVER_SOCKET", spec)
+    try:
+        assert launch.ensure(address(), Deadline.after(20))
+        assert attached() == ()
+    finally:
+        absent.adb("-L", spec, "kill-server")

@@ -49,7 +49,8 @@ def test_what_it_can_do(link: PhoneLink) -> None:
 
 
 def test_words_status_and_both_outputs(link: PhoneLink) -> None:
-    done = link.run(("sh", "-c", r'for word in "$@"; do printf "%s|" "$word"; done; echo err >&2; exit 7', "sh", *NASTY))
+    script = r'for word in "$@"; do printf "%s|" "$word"; done; echo err >&2; exit 7'
+    done = link.run(("sh", "-c", script, "sh", *NASTY))
     assert (done.status, done.text, done.err) == (7, "".join(f"{word}|" for word in NASTY), b"err\n")
 
 
