@@ -73,7 +73,11 @@ def store(link: Link, cargo: Sequence[Cargo]) -> Stored:
 def _push(link: Link, directory: str, item: Cargo) -> None:
     part, mode = f"{item.name}.part", 0o755 if item.executable else 0o644
     deadline = START_S + SECONDS_PER_MB * item.path.stat().st_size / 1e6
-    link.push(item.path, f"{directory}/{part}", mode=mode, deadline_s=deadline)
+    try:
+        link.push(item.path, f"{directory}/{part}", mode=mode, deadline_s=deadline)
+    except PushFailed:      # what there is of it would only take the room that is wanting
+        link.run(("rm", "-f", f"{directory}/{part}"))
+        raise
     if not _same(item.path, item.sha256, _hashes(link, directory, [part]).get(part)):
         link.run(("rm", "-f", f"{directory}/{part}"))
         raise PushFailed(f"{item.name} did not arrive whole on {link.serial}",

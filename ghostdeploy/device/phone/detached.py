@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from ghostdeploy.device.adb.link import Link
 from ghostdeploy.device.phone.place import RunDirectory
-from ghostdeploy.errors import DeviceError, RunnerFailed
+from ghostdeploy.errors import RunnerFailed
 from ghostdeploy.phone_errors import DeviceHung, DeviceLost, DeviceRebooted
 
 RECONNECT_S = 90.0                  # a phone that lost its cable for longer is not coming back by itself
@@ -35,14 +34,6 @@ pid=$(cat pid 2>/dev/null)
 alive=
 [ -n "$pid" ] && [ -d "/proc/$pid" ] && alive=yes
 if [ -f rc ]; then echo "ended $(cat rc)"; elif [ -n "$alive" ]; then echo running; else echo gone; fi
-"""
-# The pid is only believed where its process is still ours: pids are used again.
-KILL = r"""
-cd "$1" 2>/dev/null || exit 0
-pid=$(cat pid 2>/dev/null)
-[ -n "$pid" ] || exit 0
-tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "gd_runner" && kill -9 "-$pid"
-exit 0
 """
 
 
@@ -113,9 +104,3 @@ def wait(link: Link, started: Started, deadline_s: float) -> int | None:
                              "it hangs, or the phone is far slower than expected", "try fewer --runs")
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_POLL_S)
-
-
-def kill(link: Link, directory: RunDirectory) -> None:
-    """Kill the program and all it started, if it is still there."""
-    with suppress(DeviceError):
-        link.run(("sh", "-c", KILL, "sh", directory.path))

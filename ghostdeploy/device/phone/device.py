@@ -100,8 +100,7 @@ class PhoneDevice:
             yield directory
         finally:
             with suppress(DeviceError):     # what cannot be cleaned up now is swept by the next run
-                detached.kill(self.link, directory)
-                place.remove_run(self.link, directory)
+                place.end_run(self.link, directory.name)
 
     def _deployed(self, job: Job) -> tuple[deploy.Stored, str, RuntimeLibrary]:
         """The program's directory and the model's path on the phone, and the library that it will load."""

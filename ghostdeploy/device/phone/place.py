@@ -17,33 +17,51 @@ from ghostdeploy.phone_errors import DeviceBusy, DeviceUnsuitable, PushFailed
 ROOT = "/data/local/tmp/ghostdeploy"    # adb's user may write and execute here on every phone; /sdcard is noexec
 STORE, RUNS = f"{ROOT}/store", f"{ROOT}/runs"
 MARGIN_KB = 32 << 10                    # left free for the phone and for what the runner writes
-RUN_ID = re.compile(r"[0-9a-f]{16}")
+RUN_NAME = re.compile(r"[0-9a-f]{16}")
 
-# Runs whose process is still alive print `ID SECONDS`, how long it may still take; all others are removed.
-SWEEP = r"""
+# The directory goes first, so that nothing new can start in it; then every process that has its random name among its
+# words, wherever the start of it was cut off. The name comes in two halves: this script is not to find itself.
+END = r"""
+name="$2$3"
+rm -rf "$1/$name"
+for try in 1 2 3; do
+  found=
+  for process in /proc/[0-9]*; do
+    case "$(tr '\0' ' ' <"$process/cmdline" 2>/dev/null)" in
+      (*"/$name"*) found=yes; kill -9 "${process#/proc/}" 2>/dev/null;;
+    esac
+  done
+  [ -n "$found" ] || break
+done
+rm -rf "$1/$name"
+"""
+# One line for each run: its name, and the seconds that it may still take, 0 where its process is gone or late.
+LIST = r"""
 cd "$1" 2>/dev/null || exit 0
 now=$(cut -d. -f1 /proc/uptime)
 for run in *; do
   [ -d "$run" ] || continue
-  pid=$(cat "$run/pid" 2>/dev/null); until=$(cat "$run/until" 2>/dev/null)
-  alive=
-  [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "gd_runner" && alive=yes
-  if [ -n "$alive" ] && [ -n "$until" ] && [ "$until" -gt "$now" ] && [ "$until" -lt $((now + 86400)) ]; then
-    echo "$run $((until - now))"
-  else
-    [ -n "$alive" ] && kill -9 "-$pid" 2>/dev/null
-    rm -rf "./$run"
-  fi
+  left=0; pid=$(cat "$run/pid" 2>/dev/null); until=$(cat "$run/until" 2>/dev/null)
+  case "$(tr '\0' ' ' <"/proc/${pid:-none}/cmdline" 2>/dev/null)" in
+    (*"/$run"*) left=$((${until:-0} - now));;
+  esac
+  echo "$run $left"
 done
 """
+LONGEST_RUN_S = 86_400      # what claims to take longer was written before a restart, by another clock
 FREE = 'mkdir -p "$1" && df -k "$1"'
 
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """The directory of one process on the phone."""
+    """The directory of one process on the phone; `name` is random, and occurs in the words of all its processes."""
 
-    path: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        return f"{RUNS}/{self.name}"
 
     def __truediv__(self, name: str) -> str:
         return f"{self.path}/{name}"
@@ -55,7 +73,7 @@ def make_run(link: Link) -> RunDirectory:
     Raises:
         PushFailed: the phone lets nobody write there.
     """
-    directory = RunDirectory(f"{RUNS}/{secrets.token_hex(8)}")
+    directory = RunDirectory(secrets.token_hex(8))
     made = link.run(("mkdir", "-p", directory.path))
     if made.status:
         raise PushFailed(f"cannot make {directory.path} on {link.serial}", made.said,
@@ -63,9 +81,9 @@ def make_run(link: Link) -> RunDirectory:
     return directory
 
 
-def remove_run(link: Link, directory: RunDirectory) -> None:
-    """Remove what one process left."""
-    link.run(("rm", "-rf", directory.path))
+def end_run(link: Link, name: str) -> None:
+    """Remove the directory of a run, and end whatever still runs for it."""
+    link.run(("sh", "-c", END, "sh", RUNS, name[:8], name[8:]))
 
 
 def sweep(link: Link) -> None:
@@ -74,12 +92,19 @@ def sweep(link: Link) -> None:
     Raises:
         DeviceBusy: another benchmark is running on this phone.
     """
-    told = link.run(("sh", "-c", SWEEP, "sh", RUNS))
-    running = [line.split() for line in told.text.splitlines()]
-    left = [int(words[1]) for words in running if len(words) == 2 and RUN_ID.fullmatch(words[0]) and words[1].isdigit()]
-    if left:
+    told = link.run(("sh", "-c", LIST, "sh", RUNS)).text.splitlines()
+    longest = 0
+    for name, _, left in (line.partition(" ") for line in told):
+        if not RUN_NAME.fullmatch(name):
+            continue
+        seconds = int(left) if left.isdigit() else 0
+        if 0 < seconds <= LONGEST_RUN_S:
+            longest = max(longest, seconds)
+        else:
+            end_run(link, name)
+    if longest:
         raise DeviceBusy(f"another benchmark is running on {link.serial}",
-                         "two at once would measure each other", f"it ends within {max(left)} s; try again then")
+                         "two at once would measure each other", f"it ends within {longest} s; try again then")
 
 
 def make_room(link: Link, wanted_bytes: int, free_kb: int | None, keep: frozenset[str]) -> None:
