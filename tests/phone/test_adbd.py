@@ -169,10 +169,11 @@ def test_nothing_is_left(adb: AdbClient) -> None:
         socket.create_connection(("127.0.0.1", phone.port))
 
 
-def test_nothing_is_left_of_a_test_that_was_killed() -> None:
+def test_nothing_is_left_of_a_test_that_was_killed(tmp_path: Path) -> None:
     program = ("import time\nfrom tests.phone.adbd import RealPhone\n"
                "with RealPhone() as phone:\n print(phone.machine.process_1, flush=True)\n time.sleep(1000)\n")
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=root.HERE.parents[1]) as test:
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=root.HERE.parents[1],
+                          env={**os.environ, "TMPDIR": str(tmp_path)}) as test:     # its folder nobody removes
         assert test.stdout is not None
         namespace = PidNamespace(int(test.stdout.readline()))
         assert namespace.processes()
