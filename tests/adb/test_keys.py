@@ -115,7 +115,7 @@ def test_a_home_that_cannot_be_written(home: Path) -> None:
 
 def test_a_phone_that_trusts_nobody(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without adb: the phone shows its question, and its owner does not answer."""
-    monkeypatch.setattr(direct_link.DirectLink.__init__, "__kwdefaults__", {"deadline_s": 0.5})
+    monkeypatch.setattr(direct_link.DirectLink.__init__, "__kwdefaults__", {"deadline_s": 2.0})
     with FakePhone(tmp_path / "phone", keys=[]) as phone:
         with pytest.raises(DeviceUnauthorized) as caught:
             direct(phone)
@@ -140,4 +140,6 @@ def test_faults_while_connecting(home: Path, tmp_path: Path, monkeypatch: pytest
     with FakePhone(tmp_path / "phone", keys=[known], faults=[fault]) as phone:
         with pytest.raises(error):
             direct(phone)
+        monkeypatch.undo()
+        monkeypatch.setenv("HOME", str(home))
         assert direct(phone).run(("echo", "trusted")).out == b"trusted\n"

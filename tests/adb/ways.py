@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from ghostdeploy.device.adb import listing
 from ghostdeploy.device.adb.deadline import Deadline
 from ghostdeploy.device.adb.direct import TCP
 from ghostdeploy.device.adb.direct_link import DirectLink
+from ghostdeploy.device.adb.listing import READY
 from ghostdeploy.device.adb.phone_link import PhoneLink
 from ghostdeploy.device.adb.server_address import address
 from ghostdeploy.device.adb.server_link import ServerLink
@@ -33,7 +35,13 @@ def through_server(server: AdbServer) -> Way:
     """Through Debian's adb server."""
 
     def attach(phone: FakePhone) -> ServerLink:
-        assert server.adb("connect", phone.address) == (0, f"connected to {phone.address}")
+        # The system gives out ports again, and adb goes on trying a phone that was at one before.
+        server.adb("disconnect", phone.address)
+        assert server.adb("connect", phone.address)[1].endswith(f"connected to {phone.address}")
+        give_up = time.monotonic() + 10
+        while _entry(phone.address).state != READY:
+            assert time.monotonic() < give_up
+            time.sleep(0.02)
         return ServerLink(address(), phone.address, _entry(phone.address))
 
     return attach

@@ -79,7 +79,7 @@ def open_link(serial: str | None) -> Link:
     if len(matching) > 1:
         raise problems.alike(named.serial, matching)
     if named.kind == "network" and not (matching and matching[0].state == READY):
-        return _link(where, _dialled(where, named))
+        return _link(where, _dialled(where, named, listed=bool(matching)))
     if not matching and named.kind == "paired":
         raise problems.needs_pairing(named.serial)
     if not matching:
@@ -104,11 +104,11 @@ def _link(where: Address, entry: Entry, target: str = "") -> ServerLink:
     return ServerLink(where, target or entry.serial, entry)
 
 
-def _dialled(where: Address, named: Named) -> Entry:
+def _dialled(where: Address, named: Named, *, listed: bool) -> Entry:
     """Let the server connect to an address. It answers OKAY to a `connect` that failed: the text tells."""
     deadline = Deadline.after(CONNECT_S)
     with _asking(where):
-        said = server.query(where, f"host:connect:{named.serial}", deadline)
+        said = server.dial(where, named.serial, deadline, again=listed)
         entry = _settled(where, named.serial, deadline.sooner(SETTLE_S))
     if entry is not None and (entry.state == READY or said.startswith(("connected to", "already connected to",
                                                                         "failed to authenticate"))):

@@ -116,6 +116,21 @@ def query(where: Address, request: str, deadline: Deadline) -> str:
         stream.close()
 
 
+def dial(where: Address, host_port: str, deadline: Deadline, *, again: bool) -> str:
+    """Let the server connect to a phone on the network; what it says, which may be that it failed: FAIL is rare here.
+
+    `again`: it has this phone in its list, without an answer. It tries such a one only every 10 s, and `connect` alone
+    does nothing while it is listed.
+    """
+    if again:
+        with suppress(Refused):
+            query(where, f"host:disconnect:{host_port}", deadline)
+    try:
+        return query(where, f"host:connect:{host_port}", deadline)
+    except Refused as refusal:
+        return str(refusal)
+
+
 def service(where: Address, target: str, name: str, deadline: Deadline) -> ServerStream:
     """Open service `name` of the phone `target` (a serial, or usb:PATH)."""
     stream = connect(where, deadline)

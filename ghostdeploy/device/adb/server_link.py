@@ -106,14 +106,9 @@ class ServerLink(PhoneLink):
         self._greet(deadline)
 
     def _redial(self, deadline: Deadline) -> None:
-        """Let the server drop its connection to this phone, which it takes for alive, and make a new one.
-
-        It tries a lost phone on the network only every 10 s, and `connect` does nothing while one is listed.
-        """
+        """Let the server drop its connection to this phone, which it takes for alive, and make a new one."""
         if serials.read(self._target).kind == "network":
-            requests = [f"host:disconnect:{self._target}", f"host:connect:{self._target}"]
+            server.dial(self._where, self._target, deadline, again=True)
         else:
-            requests = [f"host-serial:{self._target}:reconnect"]
-        for request in requests:
             with suppress(Refused):         # what becomes of it is seen in the list
-                server.query(self._where, request, deadline)
+                server.query(self._where, f"host-serial:{self._target}:reconnect", deadline)
