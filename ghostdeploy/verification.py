@@ -76,7 +76,6 @@ def verify(bundle: str | Path | Bundle, images: str | Path | None = None, device
         ParityFailed: an artifact does not compute what the checkpoint does.
     """
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
-    runs_on = devices.find(device)
     if checkpoint is None:
         _nothing_for_a_checkpoint(images, weights, model)
         truth = _stored(opened)
@@ -85,9 +84,10 @@ def verify(bundle: str | Path | Bundle, images: str | Path | None = None, device
         loaded = _loaded(opened, Path(checkpoint), weights, model)
         truth = _asked_again(opened, loaded) if images is None else _asked(opened, loaded, Path(images))
     items = []
-    for artifact in opened.artifacts:
-        progress.stage(f"run {artifact.file.name} on {len(truth.names)} photos")
-        items.append(Verified(artifact, _check(opened, artifact, truth, runs_on)))
+    with devices.opened(device) as runs_on:
+        for artifact in opened.artifacts:
+            progress.stage(f"run {artifact.file.name} on {len(truth.names)} photos")
+            items.append(Verified(artifact, _check(opened, artifact, truth, runs_on)))
     return Verification(opened, device, truth.names, tuple(items))
 
 

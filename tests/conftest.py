@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,14 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_labels: Path) -> 
     directory = tmp_path_factory.mktemp("bundle") / "tiny"
     export(factory(), directory, input_size=64, labels=tiny_labels)
     return directory
+
+
+@pytest.fixture(scope="session")
+def nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of a machine with adb and no phone, whatever is attached to the one that runs the tests."""
+    from tests.adb.adb_server import AdbServer, end, free_port
+
+    server = AdbServer(tmp_path_factory.mktemp("nobody"), free_port())
+    process = server.start()
+    yield server.environment
+    end(process)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghostdeploy.device import Core, Job, find, known
+from ghostdeploy.device import Core, Job, opened
 from ghostdeploy.device.cpus import choose
 from ghostdeploy.device.records import RecordError, from_json, to_json
 from ghostdeploy.device.warmup import ANDROIDX, WarmUpDetector, WarmUpRule
@@ -155,17 +155,19 @@ def test_a_mask_beyond_the_machine() -> None:
 
 
 def test_this_machine() -> None:
-    info = find("local").describe()
+    with opened("local") as here:
+        info, state = here.describe(), here.state()
     assert info.kind == "local" and info.abi == platform.machine() and info.kernel == os.uname().release
     assert {core.index for core in info.cores} == os.sched_getaffinity(0)
     assert info.page_size == os.sysconf("SC_PAGE_SIZE") and info.memory_kb > 100_000
-    assert [device.describe().serial for device in known()] == ["local"]
-    state = find("local").state()
     assert len(state.clocks_khz) == len(info.cores) and (state.load or 0) >= 0
 
 
 @pytest.mark.parametrize("serial", [None, "R58M123ABC", ""])
-def test_another_device_is_not_found_and_local_is_named(serial: str | None) -> None:
-    with pytest.raises(DeviceNotFound) as caught:
-        find(serial)
+def test_another_device_is_not_found_and_local_is_named(serial: str | None, nobody: dict[str, str],
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in nobody.items():
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(DeviceNotFound) as caught, opened(serial):
+        pass
     assert "--device local" in caught.value.next

@@ -53,16 +53,17 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
     if not 0 <= every_ms <= MOST_EVERY_MS:      # false for NaN too
         raise UsageError(f"--every-ms {every_ms} is out of range", f"it goes from 0 to {MOST_EVERY_MS:.0f}, an hour",
                          "choose a number of milliseconds within it")
-    target = devices.find(device, runtime=None if runtime is None else Path(runtime))
-    cores = target.describe().cores
-    chosen = None if cpus is None else affinity.choose(cpus, cores)
-    protocol = Protocol(runs, rounds, _counts(threads, len(chosen or cores)), chosen, every_ns=round(every_ms * 1e6))
     wanted = wishes or Wishes()
     if keep_apps:
         wanted = replace(wanted, close_apps="none")
-    progress.stage("open " + ", ".join(Path(path).name for path in paths))
-    return measure([subject for path in paths for subject in subjects(Path(path))], target, protocol, progress,
-                   wanted)
+    with devices.opened(device, runtime=None if runtime is None else Path(runtime)) as target:
+        cores = target.describe().cores
+        chosen = None if cpus is None else affinity.choose(cpus, cores)
+        counts = _counts(threads, len(chosen or cores))
+        protocol = Protocol(runs, rounds, counts, chosen, every_ns=round(every_ms * 1e6))
+        progress.stage("open " + ", ".join(Path(path).name for path in paths))
+        found = [subject for path in paths for subject in subjects(Path(path))]
+        return measure(found, target, protocol, progress, wanted)
 
 
 def _counts(threads: int | Sequence[int] | Literal["auto"], available: int) -> tuple[int, ...]:

@@ -2,6 +2,6 @@
 
 from ghostdeploy.device.base import Core, Device, DeviceInfo, DeviceState
 from ghostdeploy.device.job import Job, RoundReport, Run
-from ghostdeploy.device.lookup import find
+from ghostdeploy.device.lookup import opened
 
-__all__ = ["Core", "Device", "DeviceInfo", "DeviceState", "Job", "RoundReport", "Run", "find"]
+__all__ = ["Core", "Device", "DeviceInfo", "DeviceState", "Job", "RoundReport", "Run", "opened"]

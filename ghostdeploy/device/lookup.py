@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ghostdeploy.device.base import Device
@@ -11,8 +13,9 @@ from ghostdeploy.errors import UsageError
 LOCAL = "local"
 
 
-def find(serial: str | None, runtime: Path | None = None) -> Device:
-    """The device called `serial`; None asks for the one attached phone.
+@contextmanager
+def opened(serial: str | None, runtime: Path | None = None) -> Iterator[Device]:
+    """The device called `serial`, for as long as the block; None asks for the one attached phone.
 
     Args:
         runtime: a library (.so, .aar) to measure with on a phone, instead of the pinned one.
@@ -25,8 +28,10 @@ def find(serial: str | None, runtime: Path | None = None) -> Device:
         if runtime is not None:
             raise UsageError("--runtime is for phones", "this machine runs what is installed beside ghostdeploy",
                              "leave it out, or name a phone with --device")
-        return LocalDevice()
+        yield LocalDevice()
+        return
     from ghostdeploy.device.adb.discover import open_link  # adb's keys and sockets are for those who have a phone
-    from ghostdeploy.device.phone.device import PhoneDevice
+    from ghostdeploy.device.phone.device import opened as opened_phone
 
-    return PhoneDevice(open_link(serial), runtime)
+    with opened_phone(open_link(serial), runtime) as phone:
+        yield phone

@@ -15,10 +15,9 @@ from ghostdeploy.benchmark.measure import measure
 from ghostdeploy.benchmark.protocol import Protocol
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.benchmark.subject import Subject
-from ghostdeploy.device.adb.link import Link
 from ghostdeploy.device.control import Wishes
 from ghostdeploy.device.phone import place
-from ghostdeploy.device.phone.device import PhoneDevice
+from ghostdeploy.device.phone.device import PhoneDevice, opened
 from ghostdeploy.device.warmup import WarmUpRule
 from ghostdeploy.progress import SILENT, Progress
 from tests.adb.fake import FakePhone, Fault
@@ -38,26 +37,23 @@ class Bench:
     def __init__(self, desk: ShellLink) -> None:
         self.desk = desk
         self.adbd = FakePhone(desk.machine.directory_inside, run=desk.machine.inside)
-        self._links: list[Link] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        for link in self._links:
-            link.close()
         self.adbd.stop()
 
-    def device(self) -> PhoneDevice:
+    def device(self) -> AbstractContextManager[PhoneDevice]:
         """The phone as `--device` gives it, over a connection of its own."""
-        self._links.append(direct(self.adbd))
-        return PhoneDevice(self._links[-1])
+        return opened(direct(self.adbd))
 
     def measure(self, *subjects: Subject, protocol: Protocol = SHORT, wishes: Wishes = WILLING,
                 progress: Progress = SILENT) -> list[Result]:
         """A benchmark as `ghostdeploy bench` makes it."""
-        return measure(subjects, self.device(), protocol, progress, wishes)
+        with self.device() as device:
+            return measure(subjects, device, protocol, progress, wishes)
 
     def fail(self, *faults: Fault) -> None:
         """From now on these happen."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import _thread
+import os
+import platform
+import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -19,14 +21,14 @@ from tests.adb.fake import Fault
 from tests.phone_bench.bench import LONG, WILLING, Bench, until
 
 LONGEST_S = 60.0
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 def healthy(phone: Bench, before: dict[str, str]) -> None:
     """The phone is as it was; what could not be put back at once is put back by the next command."""
     phone.heal()
-    link = phone.device().link
-    recover(link, SILENT)
-    place.sweep(link)
+    with phone.device() as device:
+        recover(device.link, SILENT)
     assert phone.desk.settings() == before
     assert phone.runs_left() == phone.runners() == ""
 
@@ -164,12 +166,14 @@ def test_ctrl_c_while_it_measures(phone: Bench, tflite: Subject) -> None:
 
 
 def test_a_host_that_died_is_cleaned_up_after(phone: Bench, tflite: Subject) -> None:
-    """What kill -9 leaves: a run directory with a dead process, and one whose process runs past its time."""
+    """What kill -9 leaves: a lock, a run directory with a dead process, and one whose process goes on."""
     phone.measure(tflite)
-    phone.shell(f"cd {place.RUNS} && mkdir 00112233445566aa && cd 00112233445566aa && echo 999999 >pid"
-                " && echo 999999999 >until")
-    phone.shell(f"cd {place.RUNS} && mkdir 00112233445566bb && cd 00112233445566bb && echo 1 >until"
-                " && (setsid sh -c 'echo $$ >pid; sleep 1000; : /00112233445566bb' </dev/null >/dev/null 2>&1 &)")
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    phone.shell(f"echo $(cat {BOOT_ID}) 999999999 {platform.node()} {gone.pid} >{place.ROOT}/lock")
+    phone.shell(f"cd {place.RUNS} && mkdir 00112233445566aa && echo 999999 >00112233445566aa/pid")
+    phone.shell(f"mkdir {place.RUNS}/00112233445566bb"
+                " && (setsid sh -c 'sleep 1000; : /00112233445566bb' </dev/null >/dev/null 2>&1 &)")
     until(lambda: "/00112233445566bb" in phone.shell("ps -A -o args"))
     phone.measure(tflite)
     assert phone.runs_left() == ""
@@ -177,13 +181,18 @@ def test_a_host_that_died_is_cleaned_up_after(phone: Bench, tflite: Subject) -> 
 
 
 def test_two_benchmarks_at_once(phone: Bench, tflite: Subject) -> None:
-    refused: list[Callable[[], str]] = []
-
-    def second() -> None:
+    """The other one is a process of this machine that lives, or of another machine."""
+    for who in (f"{platform.node()} {os.getppid()}", "another-computer 1"):
+        phone.shell(f"mkdir -p {place.ROOT} && echo $(cat {BOOT_ID}) 999999999 {who} >{place.ROOT}/lock")
         with pytest.raises(DeviceBusy) as raised:
             phone.measure(tflite)
-        refused.append(lambda: raised.value.next)
+        assert who.split()[0] in raised.value.what and "try again" in raised.value.next
+        assert phone.shell(f"cat {place.ROOT}/lock").split()[2:] == who.split()
 
-    with phone.meanwhile(second):
-        phone.measure(tflite, protocol=replace(LONG, runs=100))
-    assert "try again" in refused[0]()
+
+@pytest.mark.parametrize("lock", ["nonsense", "x y z 1", "another-boot 999999999 another-computer 1",
+                                  f"$(cat {BOOT_ID}) 1 another-computer 1"])
+def test_a_lock_that_is_void(phone: Bench, tflite: Subject, lock: str) -> None:
+    phone.shell(f"mkdir -p {place.ROOT} && echo {lock} >{place.ROOT}/lock")
+    phone.measure(tflite)
+    assert phone.shell(f"ls {place.ROOT}").split() == ["runs", "store"]

@@ -11,18 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ghostdeploy.device.adb.link import Link
-from ghostdeploy.device.phone.place import RunDirectory
+from ghostdeploy.device.phone.runs import RunDirectory
 from ghostdeploy.errors import RunnerFailed
 from ghostdeploy.phone_errors import DeviceHung, DeviceLost, DeviceRebooted
 
 RECONNECT_S = 90.0                  # a phone that lost its cable for longer is not coming back by itself
-GRACE_S = 15                        # on the phone's clock, beyond the deadline: then the next run may clean up
 FIRST_POLL_S, LONGEST_POLL_S = 0.05, 1.0     # a poll wakes adbd for some milliseconds; rare ones disturb little
 
 START = r"""
 cd "$1" || exit 1
-echo $(($(cut -d. -f1 /proc/uptime) + $2)) >until
-shift 2
+shift
 setsid sh -c '"$@" >log 2>&1 </dev/null; echo $? >rc.part; mv rc.part rc' sh "$@" </dev/null >/dev/null 2>&1 &
 echo $! >pid
 cat /proc/sys/kernel/random/boot_id
@@ -55,13 +53,13 @@ class Polled:
     boot_id: str
 
 
-def start(link: Link, directory: RunDirectory, words: Sequence[str], deadline_s: float) -> Started:
+def start(link: Link, directory: RunDirectory, words: Sequence[str]) -> Started:
     """Start `words` detached in `directory`.
 
     Raises:
         RunnerFailed: the phone's shell did not start it.
     """
-    done = link.run(("sh", "-c", START, "sh", directory.path, str(round(deadline_s) + GRACE_S), *words))
+    done = link.run(("sh", "-c", START, "sh", directory.path, *words))
     if done.status or not done.text.strip():
         raise RunnerFailed(f"the benchmark program could not be started on {link.serial}",
                            done.said, "see `ghostdeploy doctor`")

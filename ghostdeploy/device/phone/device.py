@@ -19,9 +19,11 @@ from ghostdeploy.device.android.store import RuntimeLibrary, runtime_library
 from ghostdeploy.device.base import DeviceInfo, DeviceState
 from ghostdeploy.device.control import Control, Wishes
 from ghostdeploy.device.job import Job, Run
-from ghostdeploy.device.phone import deploy, detached, ending, place
+from ghostdeploy.device.phone import deploy, detached, ending, runs
+from ghostdeploy.device.phone.claim import Claim, claimed
 from ghostdeploy.device.phone.control import controlled
 from ghostdeploy.device.phone.describe import describe
+from ghostdeploy.device.phone.runs import RunDirectory
 from ghostdeploy.device.phone.state import state
 from ghostdeploy.device.runtimes.base import Array
 from ghostdeploy.digest import sha256
@@ -36,12 +38,17 @@ MB_PER_S = 1.0              # the slowest links; see deploy.py
 
 
 class PhoneDevice:
-    """A phone behind `link`. See `Device`; `runtime` is the library to measure instead of the pinned one."""
+    """A phone that is claimed. See `Device`; made by `opened`.
 
-    def __init__(self, link: Link, runtime: Path | None = None) -> None:
+    Args:
+        claim: on the phone behind `link`.
+        runtime: the library to measure instead of the pinned one.
+        scratch: a directory for what comes out of archives.
+    """
+
+    def __init__(self, link: Link, claim: Claim, runtime: Path | None, scratch: Path) -> None:
         self.link = link
-        self._runtime = runtime
-        self._scratch = tempfile.TemporaryDirectory(prefix="ghostdeploy-")
+        self._claim, self._runtime, self._scratch = claim, runtime, scratch
         self._stored: dict[str, deploy.Stored] = {}
 
     @cached_property
@@ -57,13 +64,11 @@ class PhoneDevice:
         return state(self.link, self._info)
 
     def controlled(self, wishes: Wishes, progress: Progress) -> AbstractContextManager[Control]:
-        """See `Device.controlled`; what a run that died has left is cleaned up first.
+        """See `Device.controlled`.
 
         Raises:
-            DeviceBusy: another benchmark is running on the phone.
             DeviceNotReady, UsageError, PushFailed, DeviceError: see `phone.control.controlled`.
         """
-        place.sweep(self.link)
         return controlled(self.link, wishes, progress)
 
     def run(self, job: Job, samples: Sequence[Sequence[Array]]) -> Run:
@@ -77,30 +82,25 @@ class PhoneDevice:
         if job.inputs is None:
             raise UsageError("a job on a phone must say what its inputs are", "", "please report it")
         tools, model, library = self._deployed(job)
+        self._claim.renew(job.deadline_s)
         with self._run_directory() as directory:
             opened = tools / library.soname if library.name == "tflite" else None    # the other one is linked to it
             files = self._inputs(job, samples, directory, model, opened)
             program = tools / self._program(library.name).program.path.name
-            started = detached.start(self.link, directory, (program, *command.words(job, len(samples), files)),
-                                     job.deadline_s)
+            started = detached.start(self.link, directory, (program, *command.words(job, len(samples), files)))
             status = detached.wait(self.link, started, job.deadline_s)
             document = ending.document(self.link, directory, status)
             outputs = b"" if document.measured is None else self.link.pull(files.output, deadline_s=ending.PULL_S)
         return run_of(job, document, outputs, library)
 
-    def close(self) -> None:
-        """Let go of the phone."""
-        self._scratch.cleanup()
-        self.link.close()
-
     @contextmanager
-    def _run_directory(self) -> Iterator[place.RunDirectory]:
-        directory = place.make_run(self.link)
+    def _run_directory(self) -> Iterator[RunDirectory]:
+        directory = runs.make_run(self.link)
         try:
             yield directory
         finally:
             with suppress(DeviceError):     # what cannot be cleaned up now is swept by the next run
-                place.end_run(self.link, directory.name)
+                runs.end_run(self.link, directory.name)
 
     def _deployed(self, job: Job) -> tuple[deploy.Stored, str, RuntimeLibrary]:
         """The program's directory and the model's path on the phone, and the library that it will load."""
@@ -110,8 +110,6 @@ class PhoneDevice:
                                    "measure it on this machine with --device local")
         library = self._library(RUNTIMES[job.format])
         needs.check(job.artifact, library)
-        if not self._stored:        # the first job of this command: what a run that died has left goes first
-            place.sweep(self.link)
         program = self._program(library.name)
         cargo = [deploy.Cargo(program.program.path, program.program.path.name, program.program.sha256, executable=True),
                  deploy.Cargo(library.path, library.soname, library.sha256),
@@ -125,7 +123,7 @@ class PhoneDevice:
             self._stored[key] = deploy.store(self.link, cargo)
         return self._stored[key]
 
-    def _inputs(self, job: Job, samples: Sequence[Sequence[Array]], directory: place.RunDirectory, model: str,
+    def _inputs(self, job: Job, samples: Sequence[Sequence[Array]], directory: RunDirectory, model: str,
                 library: str | None) -> command.Files:
         paths = []
         for i, data in enumerate(command.input_files(samples, job.inputs or ())):
@@ -153,7 +151,7 @@ class PhoneDevice:
             needed = self._program(name)
             program, *beside = (elf.parse(file.path.read_bytes()) for file in (needed.program, *needed.beside))
             return given_library(self._runtime, name, self._abi, program, beside[0] if beside else None,
-                                 self._info.page_size, self._info.api_level or MINIMUM_API, Path(self._scratch.name))
+                                 self._info.page_size, self._info.api_level or MINIMUM_API, self._scratch)
         library = runtime_library(name, self._abi)
         alignment = elf.parse(library.path.read_bytes()).page_alignment
         if alignment < self._info.page_size:
@@ -162,3 +160,17 @@ class PhoneDevice:
                 f"it is aligned to pages of {alignment} bytes, and the phone has pages of {self._info.page_size}",
                 "measure with a newer library: --runtime FILE.aar; or measure the .pte")
         return library
+
+
+@contextmanager
+def opened(link: Link, runtime: Path | None = None) -> Iterator[PhoneDevice]:
+    """The phone behind `link`, for this process alone; let go of in the end.
+
+    Raises:
+        DeviceBusy: another benchmark is at work on it. PushFailed, DeviceError: see `claimed`.
+    """
+    try:
+        with claimed(link) as claim, tempfile.TemporaryDirectory(prefix="ghostdeploy-") as scratch:
+            yield PhoneDevice(link, claim, runtime, Path(scratch))
+    finally:
+        link.close()

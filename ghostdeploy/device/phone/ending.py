@@ -7,7 +7,7 @@ from typing import Final
 
 from ghostdeploy.device.adb.link import Link
 from ghostdeploy.device.android.document import Document, DocumentError, parse
-from ghostdeploy.device.phone.place import RunDirectory
+from ghostdeploy.device.phone.runs import RunDirectory
 from ghostdeploy.errors import RunnerFailed
 from ghostdeploy.phone_errors import PullFailed
 
