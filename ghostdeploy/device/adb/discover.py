@@ -23,6 +23,7 @@ LOOK_S = 25.0       # to start a server, if need be, and ask it; adb itself give
 CONNECT_S = 15.0    # adb 29 gives up on a host that does not answer after 10 s
 SETTLE_S = 3.0      # from `connected` to a usable state, and for a key that is accepted at once
 PAUSE_S = 0.05
+ALREADY = "already connected to"
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,11 @@ def _dialled(where: Address, named: Named, *, listed: bool) -> Entry:
     with _asking(where):
         said = server.dial(where, named.serial, deadline, again=listed)
         entry = _settled(where, named.serial, deadline.sooner(SETTLE_S))
-    if entry is not None and (entry.state == READY or said.startswith(("connected to", "already connected to",
-                                                                        "failed to authenticate"))):
+        if said.startswith(ALREADY) and not (entry and entry.state == READY):
+            # It was dead, or still on its way out of the list (on a busy machine).
+            said = server.dial(where, named.serial, deadline, again=True)
+            entry = _settled(where, named.serial, deadline.sooner(SETTLE_S))
+    if entry and (entry.state == READY or said.startswith((ALREADY, "connected to", "failed to authenticate"))):
         return entry
     raise problems.unreachable(named.serial, f"adb says: {said.strip()}")
 
