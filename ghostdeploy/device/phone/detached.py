@@ -23,7 +23,6 @@ cd "$1" || exit 1
 shift
 setsid sh -c '"$@" >log 2>&1 </dev/null; echo $? >rc.part; mv rc.part rc' sh "$@" </dev/null >/dev/null 2>&1 &
 echo $! >pid
-cat /proc/sys/kernel/random/boot_id
 """
 POLL = r"""
 cat /proc/sys/kernel/random/boot_id
@@ -31,7 +30,8 @@ cd "$1" 2>/dev/null || { echo missing; exit; }
 pid=$(cat pid 2>/dev/null)
 alive=
 [ -n "$pid" ] && [ -d "/proc/$pid" ] && alive=yes
-if [ -f rc ]; then echo "ended $(cat rc)"; elif [ -n "$alive" ]; then echo running; else echo gone; fi
+if [ -f rc ]; then echo "ended $(cat rc)"; elif [ -n "$alive" ]; then echo running
+elif [ -n "$pid" ]; then echo gone; else echo unstarted; fi
 """
 
 
@@ -45,34 +45,49 @@ class Started:
 
 @dataclass(frozen=True)
 class Polled:
-    """What became of it: `running`, `ended`, `gone` without an exit status (the system killed its whole session), or
-    `missing` with its directory."""
+    """What became of it: `running`, `ended`, `gone` without an exit status (the system killed its whole session),
+    `unstarted`, or `missing` with its directory."""
 
     state: str
     status: int | None
-    boot_id: str
 
 
-def start(link: Link, directory: RunDirectory, words: Sequence[str]) -> Started:
-    """Start `words` detached in `directory`.
+def start(link: Link, directory: RunDirectory, words: Sequence[str], boot_id: str) -> Started:
+    """Start `words` detached in `directory`. If the connection breaks meanwhile, the phone tells whether it started.
 
     Raises:
         RunnerFailed: the phone's shell did not start it.
+        DeviceRebooted: the phone is not the one that was booted as `boot_id`.
+        DeviceLost, DeviceHung: it did not start, or the phone did not come back.
     """
-    done = link.run(("sh", "-c", START, "sh", directory.path, *words))
-    if done.status or not done.text.strip():
-        raise RunnerFailed(f"the benchmark program could not be started on {link.serial}",
-                           done.said, "see `ghostdeploy doctor`")
-    return Started(directory, done.text.strip())
+    started = Started(directory, boot_id)
+    try:
+        done = link.run(("sh", "-c", START, "sh", directory.path, *words))
+    except (DeviceLost, DeviceHung):
+        link.reconnect(RECONNECT_S)
+        if look(link, started).state == "unstarted":
+            raise
+        return started
+    if done.status:
+        raise RunnerFailed(f"the benchmark program could not be started on {link.serial}", done.said,
+                           "see `ghostdeploy doctor`")
+    return started
 
 
-def poll(link: Link, started: Started) -> Polled:
-    """What the program is doing. An answer that makes no sense counts as a lost connection."""
+def look(link: Link, started: Started) -> Polled:
+    """What the program is doing. An answer that makes no sense counts as a lost connection.
+
+    Raises:
+        DeviceRebooted: the phone was started anew since.
+    """
     lines = link.run(("sh", "-c", POLL, "sh", started.directory.path)).text.split("\n")
     if len(lines) < 2 or not lines[0].strip():
         raise DeviceLost(f"{link.serial} answered nonsense", repr(lines)[:200], "check the cable and try again")
     state, _, status = lines[1].strip().partition(" ")
-    return Polled(state, int(status) if status.isdigit() else None, lines[0].strip())
+    if lines[0].strip() != started.boot_id:
+        raise DeviceRebooted(f"{link.serial} was restarted while it was measuring", "its boot id changed",
+                             "measure again; if it happens again, the phone may be overheating or out of memory")
+    return Polled(state, int(status) if status.isdigit() else None)
 
 
 def wait(link: Link, started: Started, deadline_s: float) -> int | None:
@@ -86,15 +101,12 @@ def wait(link: Link, started: Started, deadline_s: float) -> int | None:
     end, pause = time.monotonic() + deadline_s, FIRST_POLL_S
     while True:
         try:
-            seen = poll(link, started)
+            seen = look(link, started)
         except (DeviceLost, DeviceHung):
             if time.monotonic() > end + RECONNECT_S:
                 raise
             link.reconnect(RECONNECT_S)
             continue
-        if seen.boot_id != started.boot_id:
-            raise DeviceRebooted(f"{link.serial} was restarted while it was measuring", "its boot id changed",
-                                 "measure again; if it happens again, the phone may be overheating or out of memory")
         if seen.state != "running":
             return seen.status
         if time.monotonic() > end:

@@ -87,7 +87,8 @@ class PhoneDevice:
             opened = tools / library.soname if library.name == "tflite" else None    # the other one is linked to it
             files = self._inputs(job, samples, directory, model, opened)
             program = tools / self._program(library.name).program.path.name
-            started = detached.start(self.link, directory, (program, *command.words(job, len(samples), files)))
+            started = detached.start(self.link, directory, (program, *command.words(job, len(samples), files)),
+                                     self._claim.boot_id)
             status = detached.wait(self.link, started, job.deadline_s)
             document = ending.document(self.link, directory, status)
             outputs = b"" if document.measured is None else self.link.pull(files.output, deadline_s=ending.PULL_S)
