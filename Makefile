@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
-.PHONY: setup runner demo test lint test-zoo clean
+.PHONY: setup runner demo test lint test-phones test-zoo clean
 
 setup: $(STAMP)
 
@@ -39,8 +39,16 @@ demo: setup
 
 test: lint .venv-tflite214/.ready .venv-mediapipe/.ready
 	@echo "== pytest =="
-	@$(BIN)/python -m pytest -m "not zoo and not alone" -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -m "not zoo and not alone and not phones" -n 2 --dist worksteal
 	@$(BIN)/python -m pytest -m alone
+
+# A real adbd in namespaces, arm64 programs under qemu: Debian packages, and root (or user namespaces).
+PHONE_TOOLS := adb qemu-aarch64
+test-phones: setup .venv-tflite214/.ready
+	@for tool in $(PHONE_TOOLS); do command -v $$tool >/dev/null || { \
+	  echo "$$tool is missing: apt-get install adb qemu-user libc6-arm64-cross"; exit 1; }; done
+	@echo "== pytest, phones =="
+	@$(BIN)/python -m pytest -m phones -n 2 --dist worksteal
 
 test-zoo: setup
 	@$(BIN)/python -m pytest -m zoo

@@ -14,6 +14,15 @@ mend()
 # Most of the time is tracing, which is one thread; a second one waits for work by spinning, and others use the machine.
 torch.set_num_threads(1)
 
+PHONES = {"adb", "conditions", "phone", "phone_bench", "runner"}    # directories of tests
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything about phones is marked so: it needs Debian packages, and is a command of its own."""
+    for item in items:
+        if item.path.parent.name in PHONES:
+            item.add_marker("phones")
+
 
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:

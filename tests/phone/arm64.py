@@ -16,8 +16,8 @@ from ghostdeploy.device.android import elf, store
 from ghostdeploy.device.android.pinned import RuntimeName
 from ghostdeploy.device.android.zig import zig
 from ghostdeploy.resources import folder
-from tests import android_host
-from tests.android_host import ARM_ROOT, PACKAGES
+from tests.runner import android_host
+from tests.runner.android_host import ARM_ROOT, PACKAGES
 
 PRELOAD = Path(__file__).with_name("preload.c")
 LOADER = "ld-linux-aarch64.so.1"

@@ -21,9 +21,9 @@ from ghostdeploy.device.job import Job, Run
 from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.errors import AffinityRefused
 from ghostdeploy.lowering.artifact import Format
-from tests.android_run import RUNTIME
 from tests.phone.adbd import RealPhone
 from tests.phone.client import AdbClient
+from tests.runner.android_run import RUNTIME
 from tests.small_artifacts import images, small
 
 TOLERANCE = 1e-5    # relative to the largest output, of a phone's runtime against this machine's

@@ -12,8 +12,8 @@ from ghostdeploy.device.android.pinned import RuntimeName
 from ghostdeploy.errors import AffinityRefused, ArtifactRejected, GhostdeployError, RunnerFailed
 from ghostdeploy.lowering.artifact import Format
 from ghostdeploy.phone_errors import RuntimeRejected
-from tests.android_host import hosted
-from tests.android_run import Ended, run_words
+from tests.runner.android_host import hosted
+from tests.runner.android_run import Ended, run_words
 from tests.small_artifacts import SIZE, small
 
 BOTH: tuple[tuple[RuntimeName, Format], ...] = (("tflite", "tflite"), ("executorch", "pte"))

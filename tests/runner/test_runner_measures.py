@@ -11,7 +11,7 @@ from ghostdeploy.device.android.document import Measured
 from ghostdeploy.device.job import Job, Run
 from ghostdeploy.device.warmup import WarmUpRule
 from ghostdeploy.lowering.artifact import Format
-from tests.android_run import run_job
+from tests.runner.android_run import run_job
 from tests.small_artifacts import images, small
 
 FORMATS: tuple[Format, ...] = ("pte", "tflite")

@@ -20,8 +20,8 @@ from ghostdeploy.lowering.executorch import lower_pte
 from ghostdeploy.lowering.tflite import lower_tflite
 from ghostdeploy.preprocessing import Preprocessing
 from ghostdeploy.trace import trace
-from tests.android_run import run_job
 from tests.randomise import randomise_norms
+from tests.runner.android_run import run_job
 from tests.small_artifacts import answers, channels_last_pte, images, small
 
 TOLERANCE = 1e-5    # relative to the largest output, of a phone's runtime against this machine's

@@ -11,8 +11,8 @@ import timm
 from ghostdeploy.device.android.document import TfliteDelegation
 from ghostdeploy.device.job import Job
 from ghostdeploy.device.warmup import WarmUpRule
-from tests.android_run import run_job
 from tests.randomise import randomise_norms
+from tests.runner.android_run import run_job
 from tests.tools.tflite_cases import CASES
 from tests.tools.tflite_check import Outcome, noise, run_module
 

@@ -12,7 +12,7 @@ from ghostdeploy.device.android import command, report, store
 from ghostdeploy.device.android.document import Document, parse
 from ghostdeploy.device.android.pinned import Abi, RuntimeName
 from ghostdeploy.device.job import Job, Run
-from tests.android_host import hosted
+from tests.runner.android_host import hosted
 
 RUNTIME: dict[str, RuntimeName] = {"pte": "executorch", "tflite": "tflite"}
 
