@@ -69,7 +69,7 @@ def udev() -> Check:
     """Rules that let users open Android phones on USB; root needs none, and neither does the network."""
     if os.geteuid() == 0 or not visible():
         return Check("udev", "ok", "not needed: " + ("this is root" if os.geteuid() == 0 else "nothing is on USB"))
-    if any(folder.glob("*android*") for folder in RULES if folder.is_dir()):
+    if any(path for folder in RULES if folder.is_dir() for path in folder.glob("*android*")):
         return Check("udev", "ok", "rules for Android phones are installed")
     return Check("udev", "remark", "no rules for Android phones: opening one on USB may be refused",
                  "sudo apt-get install android-sdk-platform-tools-common && sudo usermod -aG plugdev $USER")
