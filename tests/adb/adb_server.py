@@ -43,8 +43,9 @@ class AdbServer:
         return done.returncode, (done.stdout + done.stderr).strip()
 
     def start(self) -> subprocess.Popen[bytes]:
-        """In the foreground, as our child; returns when it listens."""
-        process = subprocess.Popen(["adb", "nodaemon", "server"], env=self.environment, stdin=subprocess.DEVNULL,
+        """In the foreground, as our child, which dies with us; returns when it listens."""
+        process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "adb", "nodaemon", "server"],
+                                   env=self.environment, stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.wait_until(listening=True)
         return process

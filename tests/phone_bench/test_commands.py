@@ -24,7 +24,7 @@ class Typed:
 
     def __init__(self, phone: RealPhone, adb: AdbClient) -> None:
         self.phone, self.adb = phone, adb
-        mine = ("ANDROID_ADB_SERVER_PORT", "ADB_LOCAL_TRANSPORT_MAX_PORT")
+        mine = ("ADB_SERVER_SOCKET", "ADB_LOCAL_TRANSPORT_MAX_PORT")
         self.environment = {name: adb.environment[name] for name in mine}
 
     def __call__(self, *words: str | Path) -> Ended:

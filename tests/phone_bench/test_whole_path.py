@@ -9,6 +9,7 @@ import pytest
 
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.benchmark.subject import Subject, subjects
+from ghostdeploy.device.cpus import choose
 from ghostdeploy.device.phone import place
 from ghostdeploy.errors import ArtifactRejected
 from ghostdeploy.phone_errors import DeviceNotReady, DeviceUnsuitable
@@ -62,11 +63,12 @@ def test_a_damaged_copy_on_the_phone_is_pushed_again(phone: Bench, tflite: Subje
     assert result.parity is not None and result.parity.passed
 
 
-def test_pinned_to_a_core(phone: Bench, tflite: Subject) -> None:
+def test_pinned_to_the_fast_cores(phone: Bench, tflite: Subject) -> None:
     with phone.device() as device:
-        core = device.describe().cores[-1].index
-    (result,) = phone.measure(tflite, protocol=replace(SHORT, cpus=(core,)))
-    assert result.rounds[0].cpus == (core,)
+        big = choose("big", device.describe().cores)
+    assert big == (4, 5, 6, 7)
+    (result,) = phone.measure(tflite, protocol=replace(SHORT, cpus=big))
+    assert result.rounds[0].cpus == big
 
 
 def test_findings_refuse_unless_allowed(phone: Bench, tflite: Subject) -> None:
