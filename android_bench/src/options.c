@@ -16,7 +16,7 @@ const char options_help[] =
     "  --samples N       tensors in each input file, back to back (1)\n"
     "  --threads N       compute threads, the calling one included (1)\n"
     "  --cpus MASK       hexadecimal, bit 0 for CPU 0, as taskset(1) takes it\n"
-    "  --warmup RULE     auto (default), N runs, or auto:FAST,SLOW,TOLERANCE,SIMILAR,MIN_RUNS,MIN_NS,MAX_NS\n"
+    "  --warmup RULE     auto (default), N runs, or auto:FAST,SLOW,TOLERANCE,SIMILAR,MIN_RUNS,MIN_NS,MAX_NS,FAIR_RUNS\n"
     "  --runs N          timed runs, or runs after the first of task memory (100)\n"
     "  --every-ns N      time between the starts of timed runs (0: back to back)\n"
     "  --library FILE    TFLite only: the library to measure (default: the one beside this program)\n"
@@ -36,12 +36,12 @@ static bool mask(const char *text, uint64_t *value) {
   return *value != 0;
 }
 
-// FAST,SLOW,TOLERANCE,SIMILAR,MIN_RUNS,MIN_NS,MAX_NS
+// FAST,SLOW,TOLERANCE,SIMILAR,MIN_RUNS,MIN_NS,MAX_NS,FAIR_RUNS
 static bool constants(const char *text, warmup_rule *rule) {
   double *fractions[] = {&rule->fast, &rule->slow, &rule->tolerance};
-  int64_t *counts[] = {&rule->similar_runs, &rule->min_runs, &rule->min_ns, &rule->max_ns};
+  int64_t *counts[] = {&rule->similar_runs, &rule->min_runs, &rule->min_ns, &rule->max_ns, &rule->fair_runs};
   char *end;
-  for (int i = 0; i < 7; i++) {
+  for (int i = 0; i < 8; i++) {
     if (i && *text++ != ',') return false;
     if (*text < '0' || *text > '9') return false;
     if (i < 3) *fractions[i] = strtod(text, &end);

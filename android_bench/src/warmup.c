@@ -1,10 +1,13 @@
 #include "warmup.h"
 
-warmup_rule warmup_defaults(void) { return (warmup_rule){0.1, 0.005, 0.04, 40, 30, 250000000, 8000000000}; }
+warmup_rule warmup_defaults(void) { return (warmup_rule){0.1, 0.005, 0.04, 40, 30, 250000000, 8000000000, 100}; }
 
 warmup warmup_start(warmup_rule rule) { return (warmup){.rule = rule}; }
 
-bool warmup_done(const warmup *state) { return state->converged || state->ns >= state->rule.max_ns; }
+bool warmup_done(const warmup *state) {
+  bool given_up = state->ns >= state->rule.max_ns && state->runs >= state->rule.fair_runs;
+  return state->converged || given_up || state->rule.max_ns == 0;
+}
 
 void warmup_add(warmup *state, int64_t ns) {
   const warmup_rule *rule = &state->rule;

@@ -1,5 +1,6 @@
 // When a model is warm: AndroidX Benchmark's rule (WarmupManager.kt). A fast and a slow exponential moving average of the
-// run time agree for more than `similar_runs` runs in a row; never before `min_runs` and `min_ns`; given up at `max_ns`.
+// run time agree for more than `similar_runs` runs in a row; never before `min_runs` and `min_ns`; given up at `max_ns`,
+// but not before `fair_runs`: a slow model has not had 42 runs by then. `max_ns` 0 skips it.
 // The same rule, step for step, as ghostdeploy/device/warmup.py; tests feed both the same run times.
 #pragma once
 #include <stdbool.h>
@@ -10,7 +11,7 @@ extern "C" {
 
 typedef struct {
   double fast, slow, tolerance;
-  int64_t similar_runs, min_runs, min_ns, max_ns;
+  int64_t similar_runs, min_runs, min_ns, max_ns, fair_runs;
 } warmup_rule;
 
 typedef struct {

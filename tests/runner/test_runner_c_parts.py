@@ -18,7 +18,8 @@ from ghostdeploy.resources import folder
 
 class Rule(ctypes.Structure):
     _fields_ = (*((name, ctypes.c_double) for name in ("fast", "slow", "tolerance")),
-                *((name, ctypes.c_int64) for name in ("similar_runs", "min_runs", "min_ns", "max_ns")))
+                *((name, ctypes.c_int64) for name in ("similar_runs", "min_runs", "min_ns", "max_ns",
+                                                          "fair_runs")))
 
 
 class State(ctypes.Structure):

@@ -122,7 +122,8 @@ def test_missing_method(image: Path) -> None:
 @pytest.mark.parametrize("words", [["--threads", "0"], ["--threads", "-1"], ["--threads", "99999999999999999999"],
                                    ["--runs", "ten"], ["--runs", " 1"], ["--cpus", "0"], ["--cpus", "0x1"],
                                    ["--cpus", "11111111111111111"], ["--warmup", "auto:0.1"], ["--warmup", "hot"],
-                                   ["--warmup", "auto:0.1,0.005,nan,40,30,1,1"], ["--task", "sleep"],
+                                   ["--warmup", "auto:0.1,0.005,0.04,40,30,1,1"],
+                                   ["--warmup", "auto:0.1,0.005,nan,40,30,1,1,1"], ["--task", "sleep"],
                                    ["--every-ns", "1e9"], ["--input", ""], ["--frobnicate", "1"], ["--samples"]])
 def test_bad_option(words: list[str]) -> None:
     refused("tflite", ["--model", "m", *words], "start", "option-bad", RunnerFailed)

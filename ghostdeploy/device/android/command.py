@@ -39,7 +39,8 @@ def words(job: Job, samples: int, files: Files) -> list[str]:
 
 def warm_up(rule: WarmUpRule) -> str:
     """The rule's constants, as `--warmup` takes them."""
-    constants = (rule.fast, rule.slow, rule.tolerance, rule.similar_runs, rule.min_runs, rule.min_ns, rule.max_ns)
+    constants = (rule.fast, rule.slow, rule.tolerance, rule.similar_runs, rule.min_runs, rule.min_ns, rule.max_ns,
+                 rule.fair_runs)
     return "auto:" + ",".join(format(value, "f") if isinstance(value, float) else str(value) for value in constants)
 
 
