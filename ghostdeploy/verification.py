@@ -62,12 +62,13 @@ class Truth:
 
 def verify(bundle: str | Path | Bundle, images: str | Path | None = None, device: str = "local", *,
            checkpoint: str | Path | None = None, weights: WeightsChoice = "auto",
-           model: str | None = None, progress: Progress = SILENT) -> Verification:
+           model: str | None = None, runtime: str | Path | None = None, progress: Progress = SILENT) -> Verification:
     """Run every artifact of a bundle and compare it with the checkpoint.
 
     Without `images` the photos inside the bundle serve, whose outputs by the checkpoint were stored at export; given
     the `checkpoint`, it is asked again. With `images`, a directory, it must be at hand, to be asked what it answers on
-    them. The copy of the weights that was exported is taken.
+    them. The copy of the weights that was exported is taken. `device` may be a phone's serial, `runtime` a library
+    (.so, .aar) to run there instead of the pinned one; artifacts of a format that it does not take are left out.
 
     Raises:
         FileMissing, BundleInvalid, ImageUnreadable: see `open_bundle` and `from_directory`.
@@ -84,8 +85,10 @@ def verify(bundle: str | Path | Bundle, images: str | Path | None = None, device
         loaded = _loaded(opened, Path(checkpoint), weights, model)
         truth = _asked_again(opened, loaded) if images is None else _asked(opened, loaded, Path(images))
     items = []
-    with devices.opened(device) as runs_on:
-        for artifact in opened.artifacts:
+    with devices.opened(device, None if runtime is None else Path(runtime)) as runs_on:
+        taken = [artifact for artifact in opened.artifacts if runs_on.takes(artifact.format)]
+        runs_on.prepare([(artifact.file, artifact.format) for artifact in taken or opened.artifacts])
+        for artifact in taken:
             progress.stage(f"run {artifact.file.name} on {len(truth.names)} photos")
             items.append(Verified(artifact, _check(opened, artifact, truth, runs_on)))
     return Verification(opened, device, truth.names, tuple(items))

@@ -109,6 +109,9 @@ def _invalidating(evidence: Evidence) -> list[Reason]:
     if evidence.threads[1] > evidence.threads[0]:
         reasons.append(Reason("threads-differ", f"asked for {evidence.threads[0]} threads, and {evidence.threads[1]} "
                               "were running", True))
+    if evidence.cpus[0] is not None and evidence.threads[0] > len(evidence.cpus[0]):
+        reasons.append(Reason("cpus-differ", f"{evidence.threads[0]} threads shared {len(evidence.cpus[0])} CPUs: give "
+                              "a mask with as many, or fewer --threads", True))
     if evidence.cpus[0] is not None and evidence.cpus[0] != evidence.cpus[1]:
         reasons.append(Reason("cpus-differ", f"asked for CPU {evidence.cpus[0]}, and ran on {evidence.cpus[1]}", True))
     return reasons

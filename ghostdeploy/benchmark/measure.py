@@ -11,7 +11,7 @@ from ghostdeploy.benchmark.protocol import Protocol, order
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.benchmark.round import Attempt
 from ghostdeploy.benchmark.subject import Subject
-from ghostdeploy.device.base import Device
+from ghostdeploy.device.base import Device, DeviceInfo
 from ghostdeploy.device.control import Control, Wishes
 from ghostdeploy.device.job import Memory
 from ghostdeploy.errors import GhostdeployError
@@ -42,23 +42,25 @@ def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol, pro
     cells = [Cell(subject, threads) for subject in subjects for threads in protocol.threads]
     info = device.describe()
     attempts: list[list[Attempt]] = [[] for _ in cells]
+    device.prepare([(subject.path, subject.model.format) for subject in subjects])
     with device.controlled(wishes or Wishes(), progress) as control:
         for step, (number, index) in enumerate(order(len(cells), protocol.rounds)):
             if step % len(cells) == 0:
                 progress.stage(f"round {number + 1} of {protocol.rounds}, {protocol.runs} runs each")
-            attempts[index] += _round(cells[index], device, control, protocol, sum(map(len, attempts)), progress)
+            attempts[index] += _round(cells[index], device, info, control, protocol, sum(map(len, attempts)),
+                                      progress)
         progress.stage("memory, in a pass of its own")
         memories = [_memory(cell, device, protocol) for cell in cells]
     return [assemble(cell.subject, cell.threads, protocol, info, done, *memory, control=control)
             for cell, done, memory in zip(cells, attempts, memories, strict=True)]
 
 
-def _round(cell: Cell, device: Device, control: Control, protocol: Protocol, position: int,
+def _round(cell: Cell, device: Device, info: DeviceInfo, control: Control, protocol: Protocol, position: int,
            progress: Progress) -> Iterator[Attempt]:
     """One round that counts, after those that the device spoilt; the last one counts as it is, and says so."""
     for repeat in range(MOST_REPEATS + 1):
         control.rest()
-        attempt = _attempt(cell, device, control, protocol, position + repeat)
+        attempt = _attempt(cell, device, info, control, protocol, position + repeat)
         if attempt.spoiled is None or repeat == MOST_REPEATS:
             yield attempt
             return
@@ -66,12 +68,14 @@ def _round(cell: Cell, device: Device, control: Control, protocol: Protocol, pos
         yield replace(attempt, discarded=True)
 
 
-def _attempt(cell: Cell, device: Device, control: Control, protocol: Protocol, position: int) -> Attempt:
+def _attempt(cell: Cell, device: Device, info: DeviceInfo, control: Control, protocol: Protocol,
+             position: int) -> Attempt:
     started = datetime.now(UTC).isoformat(timespec="seconds")
     before = device.state()
     run = device.run(protocol.job(cell.subject, cell.threads, "time"), [cell.subject.sample])
     after = device.state()
-    return Attempt(position, started, before, after, run, control.spoiled(before, after))
+    spoiled = control.spoiled(before, after, info.cores, protocol.cpus)
+    return Attempt(position, started, before, after, run, spoiled)
 
 
 def _memory(cell: Cell, device: Device, protocol: Protocol) -> tuple[Memory | None, str | None]:

@@ -11,8 +11,9 @@ from ghostdeploy import device as devices
 from ghostdeploy.benchmark.measure import measure
 from ghostdeploy.benchmark.protocol import Protocol
 from ghostdeploy.benchmark.result import Result
-from ghostdeploy.benchmark.subject import subjects
+from ghostdeploy.benchmark.subject import Subject, subjects
 from ghostdeploy.device import cpus as affinity
+from ghostdeploy.device.base import Device
 from ghostdeploy.device.control import Wishes
 from ghostdeploy.errors import UsageError
 from ghostdeploy.progress import SILENT, Progress
@@ -63,7 +64,16 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
         protocol = Protocol(runs, rounds, counts, chosen, every_ns=round(every_ms * 1e6))
         progress.stage("open " + ", ".join(Path(path).name for path in paths))
         found = [subject for path in paths for subject in subjects(Path(path))]
-        return measure(found, target, protocol, progress, wanted)
+        return measure(_that_run_on(target, found, progress), target, protocol, progress, wanted)
+
+
+def _that_run_on(target: Device, found: Sequence[Subject], progress: Progress) -> list[Subject]:
+    """Those whose format the device takes. Where it takes none, all: the device says why it does not."""
+    taken = [subject for subject in found if target.takes(subject.model.format)]
+    for subject in found:
+        if taken and subject not in taken:
+            progress.note(f"{subject.model.file} is left out: this device does not take .{subject.model.format}")
+    return taken or list(found)
 
 
 def _counts(threads: int | Sequence[int] | Literal["auto"], available: int) -> tuple[int, ...]:

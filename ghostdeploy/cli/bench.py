@@ -15,6 +15,7 @@ from ghostdeploy.cli.conditions import (
     CoolDownOption,
     KeepAppOption,
     KeepAppsOption,
+    RuntimeOption,
     YesOption,
     ask,
     wishes,
@@ -49,8 +50,7 @@ def bench(
     airplane: AirplaneOption = False,
     max_battery_c: BatteryOption = Wishes.max_battery_c,
     cool_down: CoolDownOption = Wishes.cool_down_s,
-    runtime: Annotated[Path | None, typer.Option(
-        "--runtime", metavar="FILE", help="Phones: measure with this .so or .aar, the one your app ships.")] = None,
+    runtime: RuntimeOption = None,
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", metavar="FILE", help="Write the result with every sample there.")] = None,
     as_json: JsonFlag = False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, cast, get_args
 
 import typer
@@ -27,6 +28,8 @@ AirplaneOption = Annotated[bool, typer.Option(
     "--airplane", help="Phones on USB: airplane mode while measuring.")]
 BatteryOption = Annotated[float, typer.Option(
     "--max-battery-c", metavar="DEGREES", help="Phones: wait before each round until the battery is no warmer.")]
+RuntimeOption = Annotated[Path | None, typer.Option(
+    "--runtime", metavar="FILE", help="Phones: run with this .so or .aar, the one that your app ships.")]
 CoolDownOption = Annotated[float, typer.Option(
     "--cool-down", metavar="SECONDS", help="Phones: how long to wait for that at most.")]
 

@@ -50,9 +50,13 @@ def show_error(error: GhostdeployError, *, as_json: bool) -> None:
 
 @dataclass
 class StageDisplay:
-    """Names the stage at work on stderr, with the time each took; a spinner where stderr is a terminal."""
+    """Names the stage at work on stderr, with the time each took; a spinner where stderr is a terminal.
+
+    `quiet` leaves the stages out. Notes are for the user all the same: what was closed, what could not be put back.
+    """
 
     console: Console
+    quiet: bool = False
     started: float = field(default_factory=time.monotonic)
     current: str | None = None
     status: Status | None = None
@@ -61,6 +65,8 @@ class StageDisplay:
         """See `Progress.stage`."""
         self.finish()
         self.current, self.started = name, time.monotonic()
+        if self.quiet:
+            return
         if self.console.is_interactive:
             self.status = self.console.status(escape(name))
             self.status.start()
@@ -76,17 +82,17 @@ class StageDisplay:
         if self.status is not None:
             self.status.stop()
             self.status = None
-        if self.current is not None:
+        if self.current is not None and not self.quiet:
             mark = "[green]✓[/]" if done else "[red]✗[/]"
             seconds = time.monotonic() - self.started
             self.console.print(f"  {mark} {escape(self.current)} [dim]{seconds:.1f} s[/]", highlight=False)
-            self.current = None
+        self.current = None
 
 
 @contextmanager
 def stages(*, quiet: bool = False) -> Iterator[StageDisplay]:
     """A progress display on stderr for the length of a command."""
-    display = StageDisplay(Console(stderr=True, quiet=quiet))
+    display = StageDisplay(Console(stderr=True), quiet)
     try:
         yield display
     except BaseException:

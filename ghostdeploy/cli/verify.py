@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ghostdeploy.cli.conditions import RuntimeOption
 from ghostdeploy.cli.options import CheckpointOption, ModelOption, WeightsOption, which_weights
 from ghostdeploy.cli.output import JsonFlag, emit, heading, stages
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 def verify(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A directory made by `ghostdeploy export`.")],
     images: Annotated[Path | None, typer.Option(metavar="DIR", help="Your own photos; needs --checkpoint.")] = None,
-    device: Annotated[str, typer.Option(metavar="SERIAL", help="`local` is this machine.")] = "local",
+    device: Annotated[str, typer.Option(metavar="SERIAL", help="A phone; `local` is this machine.")] = "local",
+    runtime: RuntimeOption = None,
     checkpoint: CheckpointOption = None,
     model: ModelOption = None,
     weights: WeightsOption = "auto",
@@ -36,7 +38,8 @@ def verify(
         progress.stage("open the bundle")
         from ghostdeploy.verification import verify as run
 
-        found = run(bundle, images, device, checkpoint=checkpoint, model=model, weights=copy, progress=progress)
+        found = run(bundle, images, device, checkpoint=checkpoint, model=model, weights=copy, runtime=runtime,
+                    progress=progress)
     emit(found.as_dict(), lambda console: render(console, found), as_json=as_json)
 
 

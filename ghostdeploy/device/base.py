@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ghostdeploy.device.job import Job, Run
 from ghostdeploy.device.runtimes.base import Array
+from ghostdeploy.lowering.artifact import Format
 from ghostdeploy.progress import Progress
 
 if TYPE_CHECKING:
@@ -91,6 +93,16 @@ class Device(Protocol):
 
     def state(self) -> DeviceState:
         """Clocks, temperature and load now; taken before and after each round, outside the measuring process."""
+
+    def takes(self, format: Format) -> bool:
+        """Whether artifacts of this format run here at all."""
+
+    def prepare(self, artifacts: Sequence[tuple[Path, Format]]) -> None:
+        """See that these can run here, and get what that needs, before anything of the device is touched.
+
+        Raises:
+            DeviceError, ArtifactRejected, RuntimeRejected: one of them cannot.
+        """
 
     def controlled(self, wishes: Wishes, progress: Progress) -> AbstractContextManager[Control]:
         """Bring the device into the wished state for the length of a measurement, and put everything back after it.

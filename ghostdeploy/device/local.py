@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 from ghostdeploy.device import machine, process
 from ghostdeploy.device.base import DeviceInfo, DeviceState
@@ -11,6 +12,7 @@ from ghostdeploy.device.control import Control, Uncontrolled, Wishes
 from ghostdeploy.device.job import Job, Run
 from ghostdeploy.device.runtimes.base import Array
 from ghostdeploy.errors import FileMissing, FileUnreadable
+from ghostdeploy.lowering.artifact import Format
 from ghostdeploy.progress import Progress
 
 
@@ -24,6 +26,13 @@ class LocalDevice:
     def state(self) -> DeviceState:
         """See `Device.state`."""
         return machine.state()
+
+    def takes(self, format: Format) -> bool:
+        """See `Device.takes`."""
+        return True
+
+    def prepare(self, artifacts: Sequence[tuple[Path, Format]]) -> None:
+        """See `Device.prepare`; a worker process brings all it needs."""
 
     def controlled(self, wishes: Wishes, progress: Progress) -> AbstractContextManager[Control]:
         """See `Device.controlled`; this machine is left as it is."""

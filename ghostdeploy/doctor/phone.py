@@ -9,7 +9,7 @@ from ghostdeploy.device.android import elf, store
 from ghostdeploy.device.android.pinned import ABIS, RuntimeName
 from ghostdeploy.device.base import DeviceInfo, DeviceState
 from ghostdeploy.device.phone.describe import describe
-from ghostdeploy.device.phone.device import MINIMUM_API
+from ghostdeploy.device.phone.equipment import MINIMUM_API
 from ghostdeploy.device.phone.place import MARGIN_KB, free_space_kb
 from ghostdeploy.device.phone.state import state
 from ghostdeploy.doctor.check import Check

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ghostdeploy.benchmark.measure import measure
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.benchmark.subject import Subject, subjects
-from ghostdeploy.device.cpus import choose
-from ghostdeploy.device.phone import place
+from ghostdeploy.device.android.store import runtime_library
+from ghostdeploy.device.phone import deploy, place
+from ghostdeploy.device.phone.device import opened
 from ghostdeploy.errors import ArtifactRejected
-from ghostdeploy.phone_errors import DeviceNotReady, DeviceUnsuitable
+from ghostdeploy.phone_errors import DeviceNotReady, DeviceUnsuitable, RuntimeRejected
+from tests.adb.ways import direct
 from tests.phone_bench.bench import SHORT, WILLING, Bench, without, words
 from tests.small_artifacts import small
 
@@ -64,9 +68,7 @@ def test_a_damaged_copy_on_the_phone_is_pushed_again(phone: Bench, tflite: Subje
 
 
 def test_pinned_to_the_fast_cores(phone: Bench, tflite: Subject) -> None:
-    with phone.device() as device:
-        big = choose("big", device.describe().cores)
-    assert big == (4, 5, 6, 7)
+    big = (4, 5, 6, 7)
     (result,) = phone.measure(tflite, protocol=replace(SHORT, cpus=big))
     assert result.rounds[0].cpus == big
 
@@ -104,3 +106,39 @@ def test_a_format_that_phones_do_not_take(phone: Bench) -> None:
     (found,) = subjects(small("onnx").path)
     with pytest.raises(ArtifactRejected, match="cannot run on a phone"):
         phone.measure(found)
+
+
+def test_nothing_is_closed_for_what_cannot_be_measured(phone: Bench, tiny_bundle: Path) -> None:
+    """All of it is found out first: apps that are stopped stay stopped."""
+    phone.desk.state("page_size").write_text("16384\n")
+    with pytest.raises(DeviceUnsuitable):
+        phone.measure(*subjects(tiny_bundle))
+    assert phone.desk.changed_by() == []
+
+
+def test_a_library_of_ones_own_serves_its_own_format(phone: Bench, tiny_bundle: Path, tmp_path: Path) -> None:
+    given = tmp_path / "app.so"
+    shutil.copy(runtime_library("tflite", "arm64-v8a").path, given)
+    with opened(direct(phone.adbd), given) as device:
+        found = measure(subjects(tiny_bundle), device, SHORT, wishes=WILLING)
+    assert {result.model.format: result.runtime.name for result in found} == {"pte": "executorch", "tflite": "tflite"}
+    assert all(result.parity is not None and result.parity.passed for result in found)
+
+
+def test_a_library_that_is_none(phone: Bench, tflite: Subject, tmp_path: Path) -> None:
+    for name, content in (("x.so", b"\x7fELF"), ("x.aar", b"PK")):
+        (tmp_path / name).write_bytes(content)
+        with opened(direct(phone.adbd), tmp_path / name) as device, pytest.raises(RuntimeRejected):
+            measure([tflite], device, SHORT, wishes=WILLING)
+
+
+def test_room_is_made_without_taking_what_is_in_use(phone: Bench, tflite: Subject,
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    """The phone tells of no room at all, until something was removed."""
+    phone.shell(f"mkdir -p {place.STORE}/{'0' * 64} {place.STORE}/keep-me")
+    free = iter([0, 10**9, 0, 10**9])
+    monkeypatch.setattr(place, "free_space_kb", lambda link: next(free))
+    monkeypatch.setattr(deploy, "free_space_kb", lambda link: next(free))
+    (result,) = phone.measure(tflite)
+    assert result.parity is not None and result.parity.passed
+    assert "0" * 64 not in phone.shell(f"ls {place.STORE}") and "keep-me" in phone.shell(f"ls {place.STORE}")

@@ -57,7 +57,7 @@ class ServerLink(PhoneLink):
     @property
     def over_network(self) -> bool:
         """See `Link.over_network`."""
-        return self._entry.usb is None and not self._entry.serial.startswith("emulator-")
+        return self._entry.usb is None and serials.read(self._entry.serial).kind in ("network", "paired")
 
     def close(self) -> None:
         """See `Link.close`; nothing is held between calls."""

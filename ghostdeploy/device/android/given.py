@@ -9,6 +9,7 @@ the output remains the last word.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +58,41 @@ def given_library(file: Path, name: RuntimeName, abi: Abi, program: elf.Elf, bes
                           hashlib.sha256(data).hexdigest(), f"--runtime {file.name}")
 
 
+def runtime_of(file: Path, abi: Abi) -> RuntimeName:
+    """Which runtime the library in `file` is; the caller measures the other format with the pinned one.
+
+    Raises:
+        FileMissing: there is no such file.
+        RuntimeRejected: it is neither of the two, or no library or archive at all.
+    """
+    if not file.is_file():
+        raise FileMissing(f"{file} does not exist", "--runtime names it", "give the path of a .so or an .aar")
+    if file.suffix == ".so":
+        try:
+            library = elf.parse(file.read_bytes())
+        except elf.ElfError as error:
+            raise RuntimeRejected(f"{file.name} is no library", str(error), "give a .so or an .aar") from error
+        if "TfLiteVersion" in library.exports:
+            return "tflite"
+        if any("10executorch" in name for name in library.exports):
+            return "executorch"
+    else:
+        held = _libraries(file, abi)
+        for name, names in FILE_NAMES.items():
+            if any(wanted in held for wanted in names):
+                return name
+    raise RuntimeRejected(f"{file.name} holds neither runtime for {abi}",
+                          "a TensorFlow Lite library exports TfLiteVersion, an ExecuTorch library its C++ interface",
+                          f"give another library for {abi}, or leave --runtime out for the known ones")
+
+
+def _libraries(file: Path, abi: Abi) -> Mapping[str, bytes]:
+    try:
+        return aar_libraries(file, abi)
+    except ArchiveError as error:
+        raise RuntimeRejected(f"{file.name} is no AAR that can be read", str(error), "give a .so or an .aar") from error
+
+
 class _MisfitError(ValueError):
     """One check that a library did not pass; the message is for the user."""
 
@@ -100,10 +136,7 @@ def _called(name: RuntimeName, program: elf.Elf, beside: elf.Elf | None) -> set[
 
 
 def _out_of_archive(file: Path, name: RuntimeName, abi: Abi, scratch: Path) -> Path:
-    try:
-        libraries = aar_libraries(file, abi)
-    except ArchiveError as error:
-        raise RuntimeRejected(f"{file.name} is no AAR that can be read", str(error), "give a .so or an .aar") from error
+    libraries = _libraries(file, abi)
     for wanted in FILE_NAMES[name]:
         if wanted in libraries:
             path = scratch / wanted

@@ -18,7 +18,7 @@ from ghostdeploy.device.phone.place import ROOT
 from ghostdeploy.errors import DeviceError
 from ghostdeploy.phone_errors import DeviceBusy, PushFailed
 
-BETWEEN_S = 900     # from one sign of life to the next: preparations, and waiting until the phone is cool
+HOLD_S = 86_400     # longer than any benchmark; only a crash of another computer makes anyone wait for its end
 READ = r"""
 mkdir -p "$1" && cd "$1" || exit 1
 cat /proc/sys/kernel/random/boot_id
@@ -31,22 +31,9 @@ WRITE = 'cd "$1" && echo "$2" >lock.part && mv lock.part lock'
 
 @dataclass(frozen=True)
 class Claim:
-    """This process's hold on a phone."""
+    """This process's hold on a phone that was booted as `boot_id`."""
 
-    link: Link
     boot_id: str
-
-    def renew(self, seconds: float) -> None:
-        """Hold the phone for so many seconds more.
-
-        Raises:
-            PushFailed: the phone lets nobody write its lock. DeviceError: see `Link`.
-        """
-        _, now, _ = _read(self.link)
-        line = f"{self.boot_id} {now + round(seconds) + BETWEEN_S} {platform.node() or '-'} {os.getpid()}"
-        written = self.link.run(("sh", "-c", WRITE, "sh", ROOT, line))
-        if written.status:
-            raise _unwritable(self.link, written.said)
 
 
 @contextmanager
@@ -61,12 +48,15 @@ def claimed(link: Link) -> Iterator[Claim]:
     left = _left(boot_id, now, lock)
     if left:
         raise DeviceBusy(f"another benchmark is at work on {link.serial}: {' process '.join(lock[2:4])}",
-                         "two at once would measure each other", f"try again when it has ended, in {left} s at most")
-    claim = Claim(link, boot_id)
-    claim.renew(0)
+                         "two at once would measure each other",
+                         f"try again when it has ended; if it crashed: adb -s {link.serial} shell rm {ROOT}/lock")
+    line = f"{boot_id} {now + HOLD_S} {platform.node() or '-'} {os.getpid()}"
+    written = link.run(("sh", "-c", WRITE, "sh", ROOT, line))
+    if written.status:
+        raise _unwritable(link, written.said)
     try:
         runs.end_all(link)
-        yield claim
+        yield Claim(boot_id)
     finally:
         with suppress(DeviceError):     # a lock that stays is not believed once this process is gone
             link.run(("rm", "-f", f"{ROOT}/lock"))

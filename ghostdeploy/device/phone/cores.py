@@ -13,8 +13,7 @@ from ghostdeploy.device.phone.questions import Question
 CORES = Question("cores", """\
 cd /sys/devices/system/cpu && grep -Hs . present online cpu[0-9]*/cpufreq/cpuinfo_max_freq \
 cpu[0-9]*/cpufreq/scaling_max_freq cpu[0-9]*/cpufreq/scaling_cur_freq
-taskset -p $$ || grep Cpus_allowed_list /proc/self/status""")
-AFFINITY = re.compile(r"affinity mask: ([0-9a-f]{1,256})$", re.MULTILINE)      # toybox's taskset, Android 6 and later
+grep Cpus_allowed_list /proc/self/status""")
 
 MOST = 1024     # no phone has more; keeps `0-999999999` from filling the memory
 FREQUENCY = re.compile(r"^cpu(\d{1,4})/cpufreq/(\w+):(.*)$", re.MULTILINE)
@@ -54,17 +53,8 @@ def read(text: str) -> Cores:
         if value is not None and value > 0:
             frequencies.setdefault(name, {})[int(core)] = value
     return Cores(present=listing(_line(text, "present")), online=listing(_line(text, "online")),
-                 allowed=_allowed(text), fastest=frequencies.get("cpuinfo_max_freq", {}),
+                 allowed=listing(_line(text, "Cpus_allowed_list")), fastest=frequencies.get("cpuinfo_max_freq", {}),
                  limit=frequencies.get("scaling_max_freq", {}), clock=frequencies.get("scaling_cur_freq", {}))
-
-
-def _allowed(text: str) -> tuple[int, ...] | None:
-    """The affinity of the shell: as taskset asks the kernel, which is what benchmarks read back, else from /proc."""
-    mask = AFFINITY.search(text)
-    if mask is None:
-        return listing(_line(text, "Cpus_allowed_list"))
-    bits = int(mask[1], 16)
-    return tuple(core for core in range(bits.bit_length()) if bits >> core & 1) or None
 
 
 def listing(text: str | None) -> tuple[int, ...] | None:

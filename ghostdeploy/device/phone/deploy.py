@@ -42,15 +42,23 @@ class Cargo:
 class Stored:
     """Files that stand together in one directory of the phone's store."""
 
-    directory: str
+    key: str
     pushed_bytes: int
+
+    @property
+    def directory(self) -> str:
+        """Where they are."""
+        return f"{STORE}/{self.key}"
 
     def __truediv__(self, name: str) -> str:
         return f"{self.directory}/{name}"
 
 
-def store(link: Link, cargo: Sequence[Cargo]) -> Stored:
+def store(link: Link, cargo: Sequence[Cargo], in_use: frozenset[str] = frozenset()) -> Stored:
     """Have `cargo` in a directory of its own in the phone's store; what is there with the right hash is not pushed.
+
+    Args:
+        in_use: keys of what must stay where room has to be made.
 
     Raises:
         PushFailed: the phone refused a file, or it arrived changed.
@@ -63,11 +71,11 @@ def store(link: Link, cargo: Sequence[Cargo]) -> Stored:
     missing = [item for item in cargo if not _same(item.path, item.sha256, there.get(item.name))]
     size = sum(item.path.stat().st_size for item in missing)
     if missing:
-        make_room(link, size, free_space_kb(link), frozenset({key}))
+        make_room(link, size, free_space_kb(link), in_use | {key})
         link.run(("mkdir", "-p", directory))
     for item in missing:
         _push(link, directory, item)
-    return Stored(directory, size)
+    return Stored(key, size)
 
 
 def _push(link: Link, directory: str, item: Cargo) -> None:

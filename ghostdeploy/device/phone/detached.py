@@ -12,24 +12,26 @@ from dataclasses import dataclass
 
 from ghostdeploy.device.adb.link import Link
 from ghostdeploy.device.phone.runs import RunDirectory
-from ghostdeploy.errors import RunnerFailed
+from ghostdeploy.device.phone.steadily import RECONNECT_S
+from ghostdeploy.errors import DeviceError, RunnerFailed
 from ghostdeploy.phone_errors import DeviceHung, DeviceLost, DeviceRebooted
 
-RECONNECT_S = 90.0                  # a phone that lost its cable for longer is not coming back by itself
-FIRST_POLL_S, LONGEST_POLL_S = 0.05, 1.0     # a poll wakes adbd for some milliseconds; rare ones disturb little
+FIRST_POLL_S, LONGEST_POLL_S = 0.25, 1.0      # a poll wakes adbd for some milliseconds; rare ones disturb little
+STARTING_S = 10.0                             # from the shell's word to a process that has written its number
 
+# The session tells its own number: some versions of toybox's setsid fork, and then `$!` is a process that has ended.
 START = r"""
 cd "$1" || exit 1
 shift
-setsid sh -c '"$@" >log 2>&1 </dev/null; echo $? >rc.part; mv rc.part rc' sh "$@" </dev/null >/dev/null 2>&1 &
-echo $! >pid
+all='echo $$ >pid; "$@" >log 2>&1 </dev/null; echo $? >rc.part; mv rc.part rc'
+setsid sh -c "$all" sh "$@" </dev/null >/dev/null 2>&1 &
 """
 POLL = r"""
 cat /proc/sys/kernel/random/boot_id
 cd "$1" 2>/dev/null || { echo missing; exit; }
 pid=$(cat pid 2>/dev/null)
 alive=
-[ -n "$pid" ] && [ -d "/proc/$pid" ] && alive=yes
+case "$(tr '\0' ' ' <"/proc/${pid:-none}/cmdline" 2>/dev/null)" in (*"$1"*) alive=yes;; esac
 if [ -f rc ]; then echo "ended $(cat rc)"; elif [ -n "$alive" ]; then echo running
 elif [ -n "$pid" ]; then echo gone; else echo unstarted; fi
 """
@@ -98,16 +100,20 @@ def wait(link: Link, started: Started, deadline_s: float) -> int | None:
         DeviceLost: the phone did not come back within `RECONNECT_S`.
         DeviceHung: the program ran past its deadline.
     """
-    end, pause = time.monotonic() + deadline_s, FIRST_POLL_S
+    begun, pause = time.monotonic(), FIRST_POLL_S
+    end = begun + deadline_s
     while True:
         try:
             seen = look(link, started)
-        except (DeviceLost, DeviceHung):
+        except DeviceRebooted:
+            raise
+        except DeviceError:     # lost, or on its way back: offline, not yet trusted, not yet opened by udev's rules
             if time.monotonic() > end + RECONNECT_S:
                 raise
             link.reconnect(RECONNECT_S)
             continue
-        if seen.state != "running":
+        starting = seen.state == "unstarted" and time.monotonic() < begun + STARTING_S
+        if seen.state != "running" and not starting:
             return seen.status
         if time.monotonic() > end:
             raise DeviceHung(f"the benchmark on {link.serial} ran past its deadline of {deadline_s:.0f} s",
