@@ -161,7 +161,7 @@ def test_a_traceback_keeps_the_exit_code(arguments: tuple[str, ...], code: int, 
 
     monkeypatch.setenv("GHOSTDEPLOY_DEBUG", "1")
     monkeypatch.setattr(sys, "argv", ["ghostdeploy", *arguments])
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         with pytest.raises(SystemExit) as ended:
             main()

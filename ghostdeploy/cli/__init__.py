@@ -17,6 +17,7 @@ import typer
 
 from ghostdeploy.cli.output import show_error
 from ghostdeploy.debugging import debugging
+from ghostdeploy.ending_signals import ending_signals
 from ghostdeploy.errors import GhostdeployError, Interrupted, UsageError
 
 app = typer.Typer(
@@ -78,9 +79,8 @@ def _run() -> int:
 
 def main() -> None:
     """Entry point of the console script."""
-    # SIGTERM unwinds like Ctrl-C: temporary directories and child processes are cleaned up either way. SIGINT by name
-    # too: a shell starts background jobs with it ignored, and then nothing could stop us gently.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    # All unwind like Ctrl-C: a phone's settings, temporary directories and child processes are put right either way.
+    for number in ending_signals():
         signal.signal(number, _interrupt)
     wait_politely()
     debug = debugging()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from ghostdeploy.device.base import DeviceState
+from ghostdeploy.device.base import Core, DeviceState
 from ghostdeploy.device.condition import Condition, Finding
 
 CloseApps = Literal["none", "background", "all"]
@@ -45,8 +45,12 @@ class Control(Protocol):
             DeviceNotReady: it does not get there in time.
         """
 
-    def spoiled(self, before: DeviceState, after: DeviceState) -> str | None:
-        """Why a round between these states does not count; None if it does."""
+    def spoiled(self, before: DeviceState, after: DeviceState, cores: Sequence[Core],
+                cpus: Collection[int] | None) -> str | None:
+        """Why a round between these states does not count; None if it does.
+
+        `cores` are the device's, in the order of the states; `cpus` those that the job was pinned to, None for any.
+        """
 
     def records(self) -> tuple[Condition, ...]:
         """What was done, and whether it was put back; complete once control has ended."""
@@ -64,7 +68,8 @@ class Uncontrolled:
     def rest(self) -> None:
         """See `Control.rest`."""
 
-    def spoiled(self, before: DeviceState, after: DeviceState) -> str | None:
+    def spoiled(self, before: DeviceState, after: DeviceState, cores: Sequence[Core],
+                cpus: Collection[int] | None) -> str | None:
         """See `Control.spoiled`."""
         return None
 

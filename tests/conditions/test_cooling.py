@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ghostdeploy.device.base import DeviceState
+from ghostdeploy.device.base import Core, DeviceState
 from ghostdeploy.device.control import Wishes
 from ghostdeploy.device.phone import cooling
 from ghostdeploy.device.phone.control import controlled
@@ -71,17 +71,38 @@ def test_a_phone_that_heats_up_between_rounds_is_waited_for(link: ShellLink) -> 
     assert link.settings() == before and link.left_behind() == []
 
 
+# Not numbered from 0: a command of adb may be kept off some cores.
+CORES = (Core(3, 1800000), Core(7, 2800000))
 STATE = DeviceState((1000, 2000), 40.0, 1.0, None, (1800000, 2800000), 0, 30.0, 80.0)
+HELD_DOWN = replace(STATE, limits_khz=(1800000, 2400000))
+UNTOUCHED = Wishes("none", allow=ALLOWED)
 
 
 @pytest.mark.parametrize(("before", "after", "reason"), [
     (STATE, STATE, None),
     (STATE, replace(STATE, thermal_status=2), "thermal status MODERATE"),
     (replace(STATE, thermal_status=1), STATE, "thermal status LIGHT"),
-    (STATE, replace(STATE, limits_khz=(1800000, 2400000)), "core 1 was held down from 2.80 to 2.40 GHz"),
-    (STATE, replace(STATE, limits_khz=(1800000, None)), "core 1 was switched off"),
+    (STATE, HELD_DOWN, "core 7 was held down from 2.80 to 2.40 GHz"),
+    (HELD_DOWN, STATE, "core 7 was held down from 2.80 to 2.40 GHz"),
+    (STATE, replace(STATE, limits_khz=(1800000, None)), "core 7 was switched off"),
     (replace(STATE, limits_khz=(1800000, None)), STATE, None),
     (replace(STATE, thermal_status=None, limits_khz=()), replace(STATE, thermal_status=None, limits_khz=()), None),
 ])
-def test_rounds_that_were_throttled(before: DeviceState, after: DeviceState, reason: str | None) -> None:
-    assert cooling.throttled(before, after) == reason
+def test_rounds_that_were_throttled(before: DeviceState, after: DeviceState, reason: str | None,
+                                    link: ShellLink) -> None:
+    with controlled(link, UNTOUCHED, clock=Patience()) as control:
+        assert control.spoiled(before, after, CORES, None) == reason
+
+
+def test_a_phone_that_stays_held_down_does_not_look_recovered(link: ShellLink) -> None:
+    reason = "core 7 was held down from 2.80 to 2.40 GHz"
+    with controlled(link, UNTOUCHED, clock=Patience()) as control:
+        assert control.spoiled(STATE, HELD_DOWN, CORES, None) == reason
+        assert control.spoiled(HELD_DOWN, HELD_DOWN, CORES, None) == reason
+        assert control.spoiled(STATE, STATE, CORES, None) is None
+
+
+def test_only_the_cores_that_the_job_ran_on_count(link: ShellLink) -> None:
+    with controlled(link, UNTOUCHED, clock=Patience()) as control:
+        assert control.spoiled(STATE, HELD_DOWN, CORES, (3,)) is None
+        assert control.spoiled(HELD_DOWN, HELD_DOWN, CORES, (7,)) == "core 7 was held down from 2.80 to 2.40 GHz"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
 from ghostdeploy.device.adb.link import Link
-from ghostdeploy.device.base import DeviceState
+from ghostdeploy.device.base import Core, DeviceState
 from ghostdeploy.device.condition import Condition, Finding
 from ghostdeploy.device.control import Wishes
 from ghostdeploy.device.phone import apps, conditions, cooling, load, preflight, restoring, watched
@@ -71,6 +71,8 @@ class Controlled:
         self._before = self._after = Answers({}, {})
         self._of_apps: tuple[Condition, ...] = ()
         self._found: tuple[Finding, ...] = ()
+        # Limits count from the first round on: fixed performance, set before it, lowers them for good reason.
+        self._highest: Mapping[Core, int] = {}
 
     def rest(self) -> None:
         """Wait until the phone is cool. Whoever allows THERMAL is not kept waiting.
@@ -82,9 +84,12 @@ class Controlled:
         cooled = cooling.wait(self._link, patience, self._progress, self._clock)
         self._meet(preflight.heat(cooled.excess, cooled.waited_s, self._wishes.allow))
 
-    def spoiled(self, before: DeviceState, after: DeviceState) -> str | None:
+    def spoiled(self, before: DeviceState, after: DeviceState, cores: Sequence[Core],
+                cpus: Collection[int] | None) -> str | None:
         """See `cooling.throttled`."""
-        return cooling.throttled(before, after)
+        self._highest = cooling.highest(self._highest, (before, after), cores)
+        ran_on = [core for core in cores if cpus is None or core.index in cpus]
+        return cooling.throttled(before, after, self._highest, cores, ran_on)
 
     def records(self) -> tuple[Condition, ...]:
         """What was brought under control, and what was not. Complete, with `restored`, once the block was left."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ghostdeploy.device.adb.link import Link
-from ghostdeploy.device.base import DeviceState
+from ghostdeploy.device.base import Core, DeviceState
 from ghostdeploy.device.phone import battery, thermal
 from ghostdeploy.device.phone.battery import BATTERY
 from ghostdeploy.device.phone.clock import SYSTEM, Clock
@@ -84,18 +85,37 @@ def wait(link: Link, coolness: Coolness, progress: Progress, clock: Clock = SYST
         clock.sleep(min(POLL_S, coolness.deadline_s - waited))
 
 
-def throttled(before: DeviceState, after: DeviceState) -> str | None:
+def highest(seen: Mapping[Core, int], states: Sequence[DeviceState], cores: Sequence[Core]) -> Mapping[Core, int]:
+    """The highest limit in kHz of each core, of those `seen` and those in `states`."""
+    found = dict(seen)
+    for state in states:
+        for core, khz in _limits(state, cores).items():
+            found[core] = max(khz, found.get(core, khz))
+    return found
+
+
+def throttled(before: DeviceState, after: DeviceState, best: Mapping[Core, int], cores: Sequence[Core],
+              ran_on: Sequence[Core]) -> str | None:
     """Why a round between these two states was throttled, in words; None if there is no sign of it.
 
     A status above NONE on either side: LIGHT alone already slowed AndroidX' probe from 55 to 72 ms. Without such a
-    service (before Android 10), and on phones that throttle silently: a core's highest frequency fell, or it is gone.
+    service (before Android 10), and on phones that throttle silently: a core that the job `ran_on` may not go as fast
+    as at its `best` since control began, or is gone. Comparing the two states alone would not do: on a phone
+    that stays held down they are the same when the round is made again.
     """
     hottest = max((state.thermal_status for state in (before, after) if state.thermal_status is not None), default=0)
     if hottest > 0:
         return f"thermal status {thermal.name(hottest)}"
-    for core, (old, new) in enumerate(zip(before.limits_khz, after.limits_khz, strict=False)):
-        if old is not None and new is None:
-            return f"core {core} was switched off"
-        if old is not None and new is not None and new < old:
-            return f"core {core} was held down from {old / 1e6:.2f} to {new / 1e6:.2f} GHz"
+    old, new = _limits(before, cores), _limits(after, cores)
+    for core in (core for core in ran_on if core in best):
+        if core not in new:
+            return f"core {core.index} was switched off"
+        lowest = min(new[core], old.get(core, new[core]))
+        if lowest < best[core]:
+            return f"core {core.index} was held down from {best[core] / 1e6:.2f} to {lowest / 1e6:.2f} GHz"
     return None
+
+
+def _limits(state: DeviceState, cores: Sequence[Core]) -> dict[Core, int]:
+    """Those that the phone told; it may have told none."""
+    return {core: khz for core, khz in zip(cores, state.limits_khz, strict=False) if khz is not None}
