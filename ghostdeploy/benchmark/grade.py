@@ -10,8 +10,8 @@ from ghostdeploy.benchmark.statistics import Interval
 
 Grade = Literal["A", "B", "C", "D"]
 Code = Literal["interval-wide", "warm-up-not-converged", "output-mismatch", "output-unstable", "runs-too-few",
-               "threads-differ", "cpus-differ", "one-round", "outliers", "deadlines-missed", "memory-unknown",
-               "emulated", "throttled", "preflight"]
+               "threads-differ", "cpus-differ", "cpus-too-few", "one-round", "outliers", "deadlines-missed",
+               "memory-unknown", "emulated", "throttled", "preflight"]
 
 # Widest relative interval of each grade. 1 % is criterion's noise threshold; 2 % the smallest difference that is worth
 # a verdict; 5 % is the project's limit of a valid measurement.
@@ -110,8 +110,8 @@ def _invalidating(evidence: Evidence) -> list[Reason]:
         reasons.append(Reason("threads-differ", f"asked for {evidence.threads[0]} threads, and {evidence.threads[1]} "
                               "were running", True))
     if evidence.cpus[0] is not None and evidence.threads[0] > len(evidence.cpus[0]):
-        reasons.append(Reason("cpus-differ", f"{evidence.threads[0]} threads shared {len(evidence.cpus[0])} CPUs: give "
-                              "a mask with as many, or fewer --threads", True))
+        reasons.append(Reason("cpus-too-few", f"{evidence.threads[0]} threads shared {len(evidence.cpus[0])} CPUs: "
+                              "give a mask with as many, or fewer --threads", True))
     if evidence.cpus[0] is not None and evidence.cpus[0] != evidence.cpus[1]:
         reasons.append(Reason("cpus-differ", f"asked for CPU {evidence.cpus[0]}, and ran on {evidence.cpus[1]}", True))
     return reasons
