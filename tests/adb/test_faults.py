@@ -121,7 +121,7 @@ def test_a_command_that_ran_out_of_time_is_hung_up(way: Way, tmp_path: Path) -> 
             link.run(("sh", "-c", "echo $$ > pid; exec sleep 60"), deadline_s=0.5)
         process = Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}/stat")
         give_up = time.monotonic() + 5
-        while process.exists() and ") Z " not in process.read_text():
+        while _alive(process):
             assert time.monotonic() < give_up
             time.sleep(0.02)
 
@@ -161,3 +161,11 @@ def test_calls_in_a_row_leave_nothing_behind(way: Way, tmp_path: Path) -> None:
         while len(list(Path("/proc/self/fd").iterdir())) > before:
             assert time.monotonic() < give_up
             time.sleep(0.02)
+
+
+def _alive(process: Path) -> bool:
+    """Whether the process of a /proc/PID/stat is there and no zombie."""
+    try:
+        return ") Z " not in process.read_text()
+    except OSError:     # gone, perhaps while it was read
+        return False
