@@ -10,39 +10,40 @@ from typing import Any
 import pytest
 
 from ghostdeploy.doctor import machine
+from tests.adb.adb_server import AdbServer
 from tests.commands import Ended, ghostdeploy
 
 
-def doctor(nobody: dict[str, str], *words: str, **extra: str) -> Ended:
+def doctor(server: AdbServer, *words: str, **extra: str) -> Ended:
     """On a machine with a home of its own and no phone."""
-    return ghostdeploy("doctor", *words, **{**nobody, **extra})
+    return ghostdeploy("doctor", *words, **{**server.environment, **extra})
 
 
 def by_name(ended: Ended) -> dict[str, dict[str, Any]]:
     return {check["name"]: check for check in ended.json["machine"] + ended.json["phone"]}
 
 
-def test_no_phone_is_a_finding_with_the_way_out(nobody: dict[str, str]) -> None:
-    ended = doctor(nobody)
+def test_no_phone_is_a_finding_with_the_way_out(own_server: AdbServer) -> None:
+    ended = doctor(own_server)
     assert ended.code == 4 and "Traceback" not in ended.stderr
     assert "✗ phone: no phone is attached" in ended.stdout and "next: enable USB debugging" in ended.stdout
-    found = by_name(doctor(nobody, "--json"))
+    found = by_name(doctor(own_server, "--json"))
     assert found["adb"]["verdict"] == "ok" and found["phone"]["verdict"] == "problem"
     assert all(check["next"] for check in found.values() if check["verdict"] == "problem")
 
 
-def test_what_is_missing_is_named(nobody: dict[str, str], tmp_path: Path) -> None:
+def test_what_is_missing_is_named(own_server: AdbServer, tmp_path: Path) -> None:
     """Neither adb nor npm, and nothing fetched yet."""
     empty = {"PATH": str(tmp_path), "HOME": str(tmp_path), "GHOSTDEPLOY_CACHE": str(tmp_path / "cache"),
              "ADB_SERVER_SOCKET": "tcp:localhost:1"}
-    found = by_name(doctor(nobody, "--json", **empty))
+    found = by_name(doctor(own_server, "--json", **empty))
     assert (found["adb"]["verdict"], found["runtime-tflite"]["verdict"]) == ("remark", "problem")
     assert "apt-get install adb" in found["adb"]["next"] and "npm" in found["runtime-tflite"]["found"]
     assert found["runner"]["next"] == machine.FETCH
 
 
-def test_an_adb_that_is_none(nobody: dict[str, str]) -> None:
-    ended = doctor(nobody, "--json", ADB="/no/such/adb", ADB_SERVER_SOCKET="tcp:localhost:1")
+def test_an_adb_that_is_none(own_server: AdbServer) -> None:
+    ended = doctor(own_server, "--json", ADB="/no/such/adb", ADB_SERVER_SOCKET="tcp:localhost:1")
     assert ended.code == 4 and "/no/such/adb" in by_name(ended)["adb"]["found"]
 
 

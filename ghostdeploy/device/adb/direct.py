@@ -11,7 +11,7 @@ from ghostdeploy.device.adb.listing import Entry
 from ghostdeploy.device.adb.serials import Named
 from ghostdeploy.device.adb.tcp import MendedTcp
 from ghostdeploy.device.adb.usb_visible import visible
-from ghostdeploy.phone_errors import AdbProblem
+from ghostdeploy.errors import DeviceNotFound
 
 TCP, USB = "TCP", "USB"
 
@@ -25,7 +25,7 @@ def open_link(named: Named | None) -> DirectLink:
                           over_network=named.kind == "network")
     usb = _usb()
     if usb is None:
-        raise AdbProblem("there is no adb on this machine, so phones on USB cannot be reached",
+        raise DeviceNotFound("there is no adb on this machine, so phones on USB cannot be reached",
                          f"on USB there are: {', '.join(visible()) or 'no devices'}",
                          "install adb (apt-get install adb), or: pip install 'ghostdeploy[usb]'; or "
                          f"{problems.HERE}")
