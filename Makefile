@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
-.PHONY: setup runner demo test lint test-phones test-zoo clean
+.PHONY: setup runner wheel demo test lint test-phones test-zoo clean
 
 setup: $(STAMP)
 
@@ -33,6 +33,10 @@ lint: setup
 # The benchmark programs for phones, into android_bench/built; a wheel built afterwards carries them.
 runner: setup
 	@$(BIN)/python -m ghostdeploy.device.android.build
+
+wheel: runner
+	@$(BIN)/python -m pip wheel --disable-pip-version-check --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@ls dist/*.whl
 
 demo: setup
 	@$(BIN)/python -m demo
