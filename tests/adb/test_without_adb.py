@@ -64,7 +64,7 @@ def test_a_paired_phone() -> None:
 @pytest.mark.usefixtures("no_libusb")
 def test_a_phone_on_usb_needs_adb_or_libusb(serial: str | None) -> None:
     assert attached() == ()
-    with pytest.raises(AdbProblem, match="no adb on this machine") as caught:
+    with pytest.raises(DeviceNotFound, match="no adb on this machine") as caught:
         open_link(serial)
     assert "install adb" in caught.value.next and "ghostdeploy[usb]" in caught.value.next
     assert "--device local" in caught.value.next

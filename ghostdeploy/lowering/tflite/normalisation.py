@@ -32,10 +32,7 @@ def layer_norm(e: Emission, node: Node) -> None:
     kept = e.writer.shape(x)
     flat = e.reshape(x, (*kept[: rank - len(normalized)], prod(shape[rank - len(normalized):])))
     y = e.reshape(_normalise(e, flat, float(graph.argument(node, 4, 1e-5))), kept)
-    for name, index in (("MUL", 2), ("ADD", 3)):
-        value = e.constant(graph.argument(node, index, None))
-        y = y if value is None else e.binary(name, y, e.array(value.numpy()))
-    e.keep(node, y, order)
+    e.keep(node, _scaled(e, node, y), order)
 
 
 @emits(aten.group_norm.default)
@@ -50,10 +47,7 @@ def group_norm(e: Emission, node: Node) -> None:
     centred = e.binary("SUB", x, mean)
     variance = _row_mean(e, reduce_rows(e, e.binary("MUL", centred, centred)), float(graph.argument(node, 4, 1e-5)))
     y = e.binary("DIV", centred, e.unary("SQRT", variance))
-    for name, index in (("MUL", 2), ("ADD", 3)):
-        value = e.constant(graph.argument(node, index, None))
-        y = y if value is None else e.binary(name, y, e.array(value.numpy()))
-    e.keep(node, y, NHWC)
+    e.keep(node, _scaled(e, node, y), NHWC)
 
 
 @emits(aten.batch_norm.default)
@@ -85,6 +79,14 @@ def _normalise(e: Emission, x: int, epsilon: float) -> int:
     centred = e.binary("SUB", x, _row_mean(e, x, 0.0))
     variance = _row_mean(e, e.binary("MUL", centred, centred), epsilon)
     return e.binary("DIV", centred, e.unary("SQRT", variance))
+
+
+def _scaled(e: Emission, node: Node, y: int) -> int:
+    """`y` times the node's weight plus its bias, where it has them."""
+    for name, index in (("MUL", 2), ("ADD", 3)):
+        value = e.constant(graph.argument(node, index, None))
+        y = y if value is None else e.binary(name, y, e.array(value.numpy()))
+    return y
 
 
 def _row_mean(e: Emission, x: int, plus: float) -> int:
