@@ -15,6 +15,7 @@ from ghostdeploy.lowering.artifact import Lowered, Precision, RuntimeNeed
 from ghostdeploy.lowering.executorch.delegation import delegation
 from ghostdeploy.lowering.executorch.idle_passes import working_passes_only
 from ghostdeploy.lowering.executorch.kernels import require_kernels
+from ghostdeploy.lowering.executorch.late_code import late_code
 from ghostdeploy.lowering.executorch.partitioner import partitioner, plugin_available
 from ghostdeploy.lowering.executorch.provenance import forget, frugal
 from ghostdeploy.lowering.executorch.rewrites import rewrites
@@ -50,7 +51,8 @@ def lower_pte(graph: GraphModule, example: torch.Tensor, precision: Precision = 
     if precision not in ("fp32", "fp16"):
         raise UsageError(f"no {precision} lowering to .pte", "", "choose fp32 or fp16")
     require_aten(graph, "ExecuTorch")
-    with collector.set_aside(), frugal(), working_passes_only(), torch.no_grad(), warnings.catch_warnings():
+    with (collector.set_aside(), frugal(), late_code(), working_passes_only(), torch.no_grad(),
+          warnings.catch_warnings()):
         warnings.simplefilter("ignore")  # deprecations inside torch and ExecuTorch; nothing that a user could act on
         try:
             return _lowered(graph, example, precision, progress, plugin and plugin_available())
