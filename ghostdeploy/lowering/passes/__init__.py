@@ -5,14 +5,18 @@ the form that suits it.
 """
 
 from ghostdeploy.lowering.passes.adaptive_pool import AdaptivePoolAsPool
+from ghostdeploy.lowering.passes.alternative import Alternative, Site, Wanted, nowhere
 from ghostdeploy.lowering.passes.attention_products import AttentionAsProducts
 from ghostdeploy.lowering.passes.base import Outcome, Refusal, Rewrite, run
 from ghostdeploy.lowering.passes.ceil_pool import DropCeilMode
+from ghostdeploy.lowering.passes.concatenation_past_depthwise import ConcatenationPastDepthwise
 from ghostdeploy.lowering.passes.empty_padding import ExcludeEmptyPadding
+from ghostdeploy.lowering.passes.five_taps import FiveTapsAsThreeAndThree
 from ghostdeploy.lowering.passes.flat_views import SpellAsView
 from ghostdeploy.lowering.passes.float_scalars import FloatScalars
 from ghostdeploy.lowering.passes.hard_sigmoid import HardSigmoidAsClamp
 from ghostdeploy.lowering.passes.hardtanh_limits import SpellHardtanhLimits
+from ghostdeploy.lowering.passes.identity_taps import IdentityTaps
 from ghostdeploy.lowering.passes.keepdim_mean import KeepdimMean
 from ghostdeploy.lowering.passes.known_values import FoldKnownValues
 from ghostdeploy.lowering.passes.loose_views import LoosenViews
@@ -20,11 +24,20 @@ from ghostdeploy.lowering.passes.nearest_gather import NearestAsGather
 from ghostdeploy.lowering.passes.nearest_slices import NearestAsSlices
 from ghostdeploy.lowering.passes.noops import DropNoops
 from ghostdeploy.lowering.passes.padded_average import AveragePoolAsDepthwise
+from ghostdeploy.lowering.passes.pointwise_of_concatenation import PointwiseOfConcatenation
 from ghostdeploy.lowering.passes.select_slice import SelectAsSlice
 from ghostdeploy.lowering.passes.silu_product import SiluAsProduct
 from ghostdeploy.lowering.passes.split_slices import SplitAsSlices
 
-__all__ = ["AdaptivePoolAsPool", "AttentionAsProducts", "AveragePoolAsDepthwise", "DropCeilMode", "DropNoops",
-           "ExcludeEmptyPadding", "FloatScalars", "FoldKnownValues", "HardSigmoidAsClamp", "KeepdimMean", "LoosenViews",
-           "NearestAsGather", "NearestAsSlices", "Outcome", "Refusal", "Rewrite", "SelectAsSlice", "SiluAsProduct",
-           "SpellAsView", "SpellHardtanhLimits", "SplitAsSlices", "run"]
+__all__ = ["AdaptivePoolAsPool", "Alternative", "AttentionAsProducts", "AveragePoolAsDepthwise",
+           "ConcatenationPastDepthwise", "DropCeilMode", "DropNoops", "ExcludeEmptyPadding", "FiveTapsAsThreeAndThree",
+           "FloatScalars", "FoldKnownValues", "HardSigmoidAsClamp", "IdentityTaps", "KeepdimMean", "LoosenViews",
+           "NearestAsGather", "NearestAsSlices", "Outcome", "PointwiseOfConcatenation", "Refusal", "Rewrite",
+           "SelectAsSlice", "SiluAsProduct", "Site", "SpellAsView", "SpellHardtanhLimits", "SplitAsSlices", "Wanted",
+           "nowhere", "run"]
+
+
+def alternatives(wanted: Wanted) -> tuple[Alternative, ...]:
+    """The rewrites that pay at some shapes only, in the order in which they apply."""
+    return tuple(kind(wanted) for kind in (IdentityTaps, ConcatenationPastDepthwise, PointwiseOfConcatenation,
+                                           FiveTapsAsThreeAndThree))

@@ -1,0 +1,76 @@
+"""Rewrites that pay at some shapes and cost at others: each asks, at each of its sites, whether it is wanted there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch.fx import Node
+
+from ghostdeploy.graph import argument
+from ghostdeploy.lowering.passes.aten import aten
+from ghostdeploy.lowering.passes.base import Rewrite
+
+ACTIVATIONS = (aten.relu.default, aten.relu6.default, aten.hardtanh.default)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place where an alternative applies, as far as its cost depends on it: equal sites cost the same.
+
+    `pass_name` is the pass's name, `shape` the numbers that its `site` documents.
+    """
+
+    pass_name: str
+    shape: tuple[int, ...]
+
+
+Wanted = Callable[[Site], bool]
+
+
+def nowhere(site: Site) -> bool:
+    """Without a measurement no alternative is applied."""
+    return False
+
+
+class Alternative(Rewrite):
+    """An exact rewrite that is applied only where `wanted` says so.
+
+    Subclasses say which nodes they are about (`fits`), what of a node decides the cost (`site`), and which nodes a
+    model of this site alone consists of (`region`), so that both forms can be measured.
+    """
+
+    def __init__(self, wanted: Wanted = nowhere) -> None:
+        self.wanted = wanted
+
+    def fits(self, node: Node) -> bool:
+        """Could the rewrite be applied here?"""
+        raise NotImplementedError
+
+    def site(self, node: Node) -> Site:
+        """What the cost of both forms depends on."""
+        raise NotImplementedError
+
+    def region(self, node: Node) -> tuple[Node, ...]:
+        """The nodes that the rewrite replaces, in order; the last computes the result."""
+        raise NotImplementedError
+
+    def matches(self, node: Node) -> bool:
+        """Where it fits and is wanted."""
+        return self.fits(node) and self.wanted(self.site(node))
+
+
+def activated(node: Node) -> Node:
+    """The activation that alone reads `node`, and would run inside its operator, else `node` itself."""
+    reader = next(iter(node.users)) if len(node.users) == 1 else None
+    return node if reader is None or reader.target not in ACTIVATIONS else reader
+
+
+def joined_channels(node: object) -> list[Node] | None:
+    """The parts of a concatenation of maps along their channels, if `node` is one."""
+    if not isinstance(node, Node) or node.target is not aten.cat.default or argument(node, 1, 0) not in (1, -3):
+        return None
+    parts: Any = node.args[0]
+    distinct = len(set(parts)) == len(parts) > 1
+    return list(parts) if distinct and all(part.meta["val"].dim() == 4 for part in parts) else None
