@@ -37,8 +37,8 @@ def test_instructions_are_as_recorded(figure: dict[str, Any], tmp_path: Path) ->
     path.write_bytes(LOWERINGS[figure["format"]](graph, example, precision=figure["precision"]).data)
     found = count(path, figure["format"], cpu=RECORDED["cpu"], half_arithmetic=figure.get("half_arithmetic", False))
     change = found.per_inference / figure["instructions"] - 1
+    name = f"{figure['model']} .{figure['format']} {figure['precision']}"
+    advice = "It costs more on ARM: find out why; if that is wanted" if change > 0 else "It costs less on ARM: well done"
     assert abs(change) <= RECORDED["tolerance"], (
-        f"{figure['model']} .{figure['format']} {figure['precision']}: {found.per_inference} instructions per inference, "
-        f"{change:+.2%} against {figure['instructions']} in {RECORD.name}. "
-        + ("It costs more on ARM: find out why; if that is wanted" if change > 0 else "It costs less on ARM: well done")
-        + f", record {found.per_inference} in the same commit")
+        f"{name}: {found.per_inference} instructions per inference, {change:+.2%} against {figure['instructions']} in "
+        f"{RECORD.name}. {advice}, record {found.per_inference} in the same commit")
