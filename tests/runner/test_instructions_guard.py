@@ -38,7 +38,7 @@ def test_instructions_are_as_recorded(figure: dict[str, Any], tmp_path: Path) ->
     found = count(path, figure["format"], cpu=RECORDED["cpu"], half_arithmetic=figure.get("half_arithmetic", False))
     change = found.per_inference / figure["instructions"] - 1
     name = f"{figure['model']} .{figure['format']} {figure['precision']}"
-    advice = "It costs more on ARM: find out why; if that is wanted" if change > 0 else "It costs less on ARM: well done"
+    advice = "It costs more on ARM: find out why; if that is wanted" if change > 0 else "It costs less: well done"
     assert abs(change) <= RECORDED["tolerance"], (
         f"{name}: {found.per_inference} instructions per inference, {change:+.2%} against {figure['instructions']} in "
         f"{RECORD.name}. {advice}, record {found.per_inference} in the same commit")
