@@ -27,8 +27,8 @@ class SplitProjection(Rewrite):
     """Cuts a linear layer at the parts into which `view -> permute -> unbind` takes its outputs apart.
 
     A part is then computed where it is needed, instead of being moved with the others by one transpose of five axes and
-    cut out by a slice. Rows of a matrix product do not meet, so nothing is rounded otherwise. DeiT-tiny `.pte`, x86, one
-    thread: 0.98 of the tenth percentile, medians alike (a noisy machine).
+    cut out by a slice. Rows of a matrix product do not meet, so nothing is rounded otherwise. DeiT-tiny `.pte`, x86,
+    one thread: 0.98 of the tenth percentile, medians alike (a noisy machine).
     """
 
     name = "split-projection"
