@@ -12,6 +12,7 @@ from typing import Any
 
 from ghostdeploy.bundle.labels import Labels
 from ghostdeploy.cost import Cost
+from ghostdeploy.device.half_arithmetic import arithmetic
 from ghostdeploy.device.records import to_json
 from ghostdeploy.digest import sha256
 from ghostdeploy.fusion import FusionReport
@@ -43,6 +44,7 @@ class GoldenFiles:
 
 def artifact(file: Path, lowered: Lowered, parity: Parity) -> dict[str, Any]:
     """The entry of one artifact, from the file as written."""
+    computed = arithmetic(lowered.format, lowered.precision)
     return {
         "file": file.name, "format": lowered.format, "precision": lowered.precision, "sha256": sha256(file),
         "size": file.stat().st_size,
@@ -52,6 +54,7 @@ def artifact(file: Path, lowered: Lowered, parity: Parity) -> dict[str, Any]:
         "delegation": None if lowered.delegation is None else dataclasses.asdict(lowered.delegation),
         "parity": to_json(parity),
         "passes": dict(lowered.passes),
+        **({} if computed is None else {"arithmetic": to_json(computed)}),
     }
 
 
