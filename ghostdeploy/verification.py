@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ghostdeploy import device as devices
 from ghostdeploy.bundle import Artifact, Bundle, open_bundle
+from ghostdeploy.device import lookup
 from ghostdeploy.device.base import Device
 from ghostdeploy.device.records import to_json
 from ghostdeploy.errors import BundleInvalid, CheckpointMismatch, UsageError
@@ -85,7 +85,7 @@ def verify(bundle: str | Path | Bundle, images: str | Path | None = None, device
         loaded = _loaded(opened, Path(checkpoint), weights, model)
         truth = _asked_again(opened, loaded) if images is None else _asked(opened, loaded, Path(images))
     items = []
-    with devices.opened(device, None if runtime is None else Path(runtime)) as runs_on:
+    with lookup.opened(device, None if runtime is None else Path(runtime)) as runs_on:
         taken = [artifact for artifact in opened.artifacts if runs_on.takes(artifact.format)]
         runs_on.prepare([(artifact.file, artifact.format) for artifact in taken or opened.artifacts])
         for artifact in taken:

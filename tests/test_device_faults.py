@@ -16,8 +16,8 @@ import psutil
 import pytest
 import torch
 
-from ghostdeploy.device import Job
 from ghostdeploy.device.exchange import Exchange
+from ghostdeploy.device.job import Job
 from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.device.process import _answer
 from ghostdeploy.errors import RunnerFailed, WriteFailed

@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghostdeploy.device import Core, Job, opened
+from ghostdeploy.device.base import Core
 from ghostdeploy.device.cpus import choose
+from ghostdeploy.device.job import Job
+from ghostdeploy.device.lookup import opened
 from ghostdeploy.device.records import RecordError, from_json, to_json
 from ghostdeploy.device.warmup import ANDROIDX, WarmUpDetector, WarmUpRule
 from ghostdeploy.errors import AffinityRefused, DeviceNotFound, UsageError

@@ -12,7 +12,8 @@ import psutil
 import pytest
 import torch
 
-from ghostdeploy.device import Job, measuring
+from ghostdeploy.device import measuring
+from ghostdeploy.device.job import Job
 from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.device.runtimes import runtime
 from ghostdeploy.device.warmup import WarmUpRule

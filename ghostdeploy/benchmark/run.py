@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from ghostdeploy import device as devices
 from ghostdeploy.benchmark.measure import measure
 from ghostdeploy.benchmark.protocol import Protocol
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.benchmark.subject import Subject, subjects
 from ghostdeploy.device import cpus as affinity
+from ghostdeploy.device import lookup
 from ghostdeploy.device.base import Device
 from ghostdeploy.device.control import Wishes
 from ghostdeploy.errors import UsageError
@@ -57,7 +57,7 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
     wanted = wishes or Wishes()
     if keep_apps:
         wanted = replace(wanted, close_apps="none")
-    with devices.opened(device, runtime=None if runtime is None else Path(runtime)) as target:
+    with lookup.opened(device, runtime=None if runtime is None else Path(runtime)) as target:
         cores = target.describe().cores
         chosen = None if cpus is None else affinity.choose(cpus, cores)
         counts = _counts(threads, len(chosen or cores))

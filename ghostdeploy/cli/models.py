@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from itertools import groupby
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,7 +12,9 @@ from rich.table import Table
 
 from ghostdeploy.cli.output import JsonFlag, emit
 from ghostdeploy.errors import UsageError
-from ghostdeploy.zoo import Card, Published, cards
+
+if TYPE_CHECKING:
+    from ghostdeploy.zoo import Card, Published
 
 SCHEMA_VERSION = 1
 
@@ -36,6 +38,8 @@ def select(family: str | None) -> tuple[Card, ...]:
     Raises:
         UsageError: there is no such family.
     """
+    from ghostdeploy.zoo import cards
+
     if family is None:
         return cards()
     chosen = tuple(card for card in cards() if card.family.lower() == family.lower())

@@ -1,0 +1,32 @@
+"""Importing the package and asking for help answer at once: neither loads a library for arrays or models."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("numpy", "torch", "scipy", "timm", "PIL", "executorch", "ai_edge_litert", "adb_shell", "jsonschema")
+
+
+@pytest.mark.parametrize("code", ["import ghostdeploy", "from ghostdeploy.cli import app"])
+def test_nothing_heavy_is_imported(code: str) -> None:
+    said = subprocess.run([sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"], check=True,
+                          capture_output=True, text=True).stdout.split()
+    assert [name for name in HEAVY if name in said] == []
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("words", [["-c", "import ghostdeploy"], ["-m", "ghostdeploy", "--help"]])
+def test_start_up_takes_less_than_0_3_s(words: list[str]) -> None:
+    """The least of several: what else the machine does only adds."""
+    import resource
+
+    taken = []
+    for _ in range(8):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, *words], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(taken) < 0.3
