@@ -12,6 +12,14 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
+# What a graph is run on: its one input, or each of several.
+Example = torch.Tensor | tuple[torch.Tensor, ...]
+
+
+def inputs(example: Example) -> tuple[torch.Tensor, ...]:
+    """An example as the arguments of a call."""
+    return (example,) if isinstance(example, torch.Tensor) else example
+
 
 def shape(node: Node) -> tuple[int, ...]:
     """Static shape of the tensor that `node` computes."""

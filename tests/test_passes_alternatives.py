@@ -105,6 +105,14 @@ def test_a_concatenation_that_others_read_stays(rewrite: type) -> None:
     assert "something else reads the concatenation" in outcome.refused[0].why
 
 
+def test_identity_taps_want_a_convolution_before_its_depthwise_one() -> None:
+    layer = nn.Conv2d(10, 10, 3, padding=1, groups=10)
+    for module in (Function(lambda x, layer: torch.cat([x, layer(x)], 1), layer=layer),
+                   Function(lambda x, layer: torch.cat([x.sigmoid(), layer(x)], 1), layer=layer)):
+        _, (outcome,) = rewritten(module, torch.randn(1, 10, 6, 6), IdentityTaps(anywhere))
+        assert outcome == type(outcome)("identity-taps", 0, ())
+
+
 def test_grouped_and_dense_convolutions_are_others() -> None:
     for layer in (nn.Conv2d(10, 10, 3, groups=5), nn.Conv2d(10, 10, 3), nn.Conv2d(10, 10, 1, groups=2)):
         _, outcomes = rewritten(Joined(layer), torch.randn(1, 3, 6, 6), ConcatenationPastDepthwise(anywhere),
@@ -133,7 +141,7 @@ def test_other_kernels_keep_their_taps(layer: nn.Module) -> None:
 TAPS = st.lists(st.one_of(st.just(0.0), st.floats(-4, 4, width=32)), min_size=5, max_size=5)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=500)
 @given(TAPS)
 def test_any_five_taps_are_a_product_that_amplifies_at_most_16_fold(taps: list[float]) -> None:
     """Zeros, multiple roots and roots at infinity included."""

@@ -14,7 +14,7 @@ from ghostdeploy.wording import first_sentence
 HALF_LIMIT = torch.finfo(torch.float16).max
 
 
-def halve(module: GraphModule, example: torch.Tensor) -> None:
+def halve(module: GraphModule, example: graph.Example) -> None:
     """Turn every float32 constant of `module` into float16, in place, and cast at its inputs and outputs.
 
     XNNPACK then computes in half precision: natively from ARMv8.2 on, by conversion on x86 with F16C. The casts stay

@@ -11,6 +11,7 @@ from torch.fx import GraphModule
 
 from ghostdeploy import collector
 from ghostdeploy.errors import GhostdeployError, LoweringFailed, UsageError
+from ghostdeploy.graph import Example, inputs
 from ghostdeploy.lowering.artifact import Lowered, Precision, RuntimeNeed
 from ghostdeploy.lowering.executorch.delegation import delegation
 from ghostdeploy.lowering.executorch.idle_passes import working_passes_only
@@ -21,22 +22,23 @@ from ghostdeploy.lowering.executorch.provenance import forget, frugal
 from ghostdeploy.lowering.executorch.rewrites import rewrites
 from ghostdeploy.lowering.half import halve
 from ghostdeploy.lowering.operators import require_aten
-from ghostdeploy.lowering.passes import run
+from ghostdeploy.lowering.passes import Wanted, nowhere, run
 from ghostdeploy.lowering.specs import first_sentence, input_specs, installed, output_specs
 from ghostdeploy.progress import SILENT, Progress
 
 
-def lower_pte(graph: GraphModule, example: torch.Tensor, precision: Precision = "fp32", progress: Progress = SILENT,
-              *, plugin: bool = True) -> Lowered:
+def lower_pte(graph: GraphModule, example: Example, precision: Precision = "fp32", progress: Progress = SILENT,
+              *, wanted: Wanted = nowhere, plugin: bool = True) -> Lowered:
     """Lower a functional ATen graph to an ExecuTorch program for the XNNPACK delegate.
 
     Args:
         graph: what `trace` or `fuse` returns; not modified.
-        example: an input of the graph, NCHW float32; the program takes this shape alone.
+        example: an input of the graph, NCHW float32; the program takes this shape, and this memory format, alone.
         precision: fp32, or fp16: weights rounded to half precision and arithmetic in it, between float32 inputs and
             outputs. The file shrinks only by the linear layers: ExecuTorch 1.4 stores the weights of convolutions in
             float32 whatever their type, and refuses to load them in float16 ("Failed to load method forward, error:
             0x:1" when its visitor was made to write them).
+        wanted: where to apply the rewrites that pay at some shapes only; see `ghostdeploy.tuning.Profile`.
         plugin: write nearest 2x upsampling through ExecuTorch's registries (`nearest`); False, or an ExecuTorch whose
             registries are others, writes it as slices: same values, 0.407 instead of 0.365 of the stock latency.
 
@@ -55,7 +57,7 @@ def lower_pte(graph: GraphModule, example: torch.Tensor, precision: Precision = 
           warnings.catch_warnings()):
         warnings.simplefilter("ignore")  # deprecations inside torch and ExecuTorch; nothing that a user could act on
         try:
-            return _lowered(graph, example, precision, progress, plugin and plugin_available())
+            return _lowered(graph, example, precision, progress, wanted, plugin and plugin_available())
         except (GhostdeployError, KeyboardInterrupt, MemoryError):
             raise
         except Exception as error:
@@ -63,16 +65,16 @@ def lower_pte(graph: GraphModule, example: torch.Tensor, precision: Precision = 
                                  "please report it with the model's name") from error
 
 
-def _lowered(graph: GraphModule, example: torch.Tensor, precision: Precision, progress: Progress,
+def _lowered(graph: GraphModule, example: Example, precision: Precision, progress: Progress, wanted: Wanted,
              plugin: bool) -> Lowered:
     progress.stage("rewrite the graph for XNNPACK")
     module = copy.deepcopy(graph)
-    outcomes = run(rewrites(plugin), module, example)
+    outcomes = run(rewrites(plugin, wanted), module, example)
     if precision == "fp16":
         halve(module, example)
     forget(module)
     progress.stage("partition and serialise for XNNPACK")
-    program = torch.export.export(module, (example,), strict=False)
+    program = torch.export.export(module, inputs(example), strict=False)
     # Without the verifier: what decides is whether the runtime has the operator, which `require_kernels` asks of it.
     edge = to_edge_transform_and_lower(program, partitioner=[partitioner(plugin)],
                                        compile_config=EdgeCompileConfig(_check_ir_validity=False))

@@ -23,6 +23,9 @@ from ghostdeploy.lowering.passes import (
     SpellAsView,
     SpellHardtanhLimits,
     SplitAsSlices,
+    Wanted,
+    alternatives,
+    nowhere,
 )
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.nearest_index import doubles
@@ -31,8 +34,8 @@ from ghostdeploy.lowering.passes.nearest_index import doubles
 CONCATENATION = 5
 
 
-def rewrites(plugin: bool) -> tuple[Rewrite, ...]:
-    """Every pass, in order.
+def rewrites(plugin: bool, wanted: Wanted = nowhere) -> tuple[Rewrite, ...]:
+    """Every pass, in order; alternatives apply where they are `wanted`.
 
     Means and adaptive pools come before the pools that they turn into; with `plugin`, doublings stay for it. Full-range
     slices that the later passes leave behind are no-ops again.
@@ -40,6 +43,7 @@ def rewrites(plugin: bool) -> tuple[Rewrite, ...]:
     return (
         FoldKnownValues(),
         DropNoops(),
+        *alternatives(wanted),
         LoosenViews(),
         AttentionAsProducts(),
         SelectAsSlice(),

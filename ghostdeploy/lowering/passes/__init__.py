@@ -35,3 +35,9 @@ __all__ = ["AdaptivePoolAsPool", "Alternative", "AttentionAsProducts", "AverageP
            "NearestAsGather", "NearestAsSlices", "Outcome", "PointwiseOfConcatenation", "Refusal", "Rewrite",
            "SelectAsSlice", "SiluAsProduct", "Site", "SpellAsView", "SpellHardtanhLimits", "SplitAsSlices", "Wanted",
            "nowhere", "run"]
+
+
+def alternatives(wanted: Wanted) -> tuple[Alternative, ...]:
+    """The rewrites that pay at some shapes only, in the order in which they apply."""
+    return tuple(kind(wanted) for kind in (IdentityTaps, ConcatenationPastDepthwise, PointwiseOfConcatenation,
+                                           FiveTapsAsThreeAndThree))

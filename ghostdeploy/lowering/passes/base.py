@@ -15,6 +15,7 @@ from torch.utils import _pytree as pytree
 from ghostdeploy import graph
 from ghostdeploy.debugging import debugging
 from ghostdeploy.errors import LoweringFailed
+from ghostdeploy.graph import Example
 
 # A rewrite may change the order of float32 operations, never the mathematics. The largest difference that one pass made
 # in eight models of the zoo was 1e-6 of the output's largest value (hard-sigmoid in mobilenetv3_large_100); models with
@@ -93,14 +94,14 @@ def replace(old: Node, new: Node) -> None:
 
 
 def run(
-    rewrites: Sequence[Rewrite], module: GraphModule, example: torch.Tensor, prove: bool | None = None
+    rewrites: Sequence[Rewrite], module: GraphModule, example: Example, prove: bool | None = None
 ) -> tuple[Outcome, ...]:
     """Apply `rewrites` in order, in place, refreshing shapes after each that changed something.
 
     Args:
         rewrites: the passes, in order.
         module: a functional ATen graph on static shapes, as `trace` or `fuse` return it.
-        example: an input of the graph, NCHW float32.
+        example: an input of the graph, NCHW float32; a tuple for a graph of several.
         prove: run the graph on `example` after every pass that changed it, and compare with before. Costs one float32
             inference per such pass; by default only when debugging.
 
@@ -119,13 +120,13 @@ def run(
     return tuple(outcomes)
 
 
-def propagate_shapes(module: GraphModule, example: torch.Tensor) -> None:
+def propagate_shapes(module: GraphModule, example: Example) -> None:
     """Recompute every `meta["val"]` from the shape of the input."""
     mode = FakeTensorMode(allow_non_fake_inputs=True)  # parameters stay real tensors; only activations are faked
-    FakeTensorProp(module, mode).propagate(example)
+    FakeTensorProp(module, mode).propagate(*graph.inputs(example))
 
 
-def _run_one(rewrite: Rewrite, module: GraphModule, example: torch.Tensor) -> Outcome:
+def _run_one(rewrite: Rewrite, module: GraphModule, example: Example) -> Outcome:
     total = 0
     for _ in range(MAX_SWEEPS):
         changed, refused = _sweep(rewrite, module)
@@ -167,9 +168,9 @@ def _meta_like(tensor: torch.Tensor) -> torch.Tensor:
     return torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device="meta")
 
 
-def _outputs(module: GraphModule, example: torch.Tensor) -> list[torch.Tensor]:
+def _outputs(module: GraphModule, example: Example) -> list[torch.Tensor]:
     with torch.no_grad():
-        return [t for t in pytree.tree_leaves(module(example)) if isinstance(t, torch.Tensor)]
+        return [t for t in pytree.tree_leaves(module(*graph.inputs(example))) if isinstance(t, torch.Tensor)]
 
 
 def _compared(rewrite: Rewrite, before: list[torch.Tensor], after: list[torch.Tensor]) -> list[torch.Tensor]:

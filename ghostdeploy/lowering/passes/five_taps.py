@@ -15,6 +15,8 @@ from ghostdeploy.lowering.passes.convolutions import geometry, is_depthwise, unk
 
 # Of the taps' magnitudes, summed: roots of polynomials of degree four come out of float64 with that much to spare.
 EXACT = 1e-9
+# A tap this small beside the largest adds less than float32 rounds off; its polynomial has a root beyond float64's reach.
+NOTHING = 1e-12
 PAIRINGS = (((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2)))
 
 Array = npt.NDArray[np.float64]
@@ -86,6 +88,7 @@ def _factors(taps: Array) -> tuple[Array, Array]:
 
 def _best(taps: Array) -> tuple[Array, Array]:
     """The pair of real quadratics that amplifies least, the first with its largest tap at 1."""
+    taps = np.where(np.abs(taps) < NOTHING * np.abs(taps).max(), 0.0, taps)
     roots = list(np.roots(taps))            # leading zeros are roots at infinity: they leave quadratics of less degree
     roots += [np.inf] * (4 - len(roots))
     best: tuple[Array, Array] | None = None

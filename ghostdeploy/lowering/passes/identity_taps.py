@@ -6,7 +6,7 @@ import torch
 from torch.fx import GraphModule, Node
 
 from ghostdeploy.graph import argument, constant, new_constant, shape
-from ghostdeploy.lowering.passes.alternative import Alternative, Site, activated, joined_channels
+from ghostdeploy.lowering.passes.alternative import ACTIVATIONS, Alternative, Site, activated, joined_channels
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.base import emit, operand, replace
 from ghostdeploy.lowering.passes.convolutions import geometry, is_depthwise, is_pointwise, unknown_weights
@@ -77,11 +77,9 @@ def _ghost(node: Node) -> tuple[Node, Node] | None:
 
 def _convolution_of(part: Node) -> Node | None:
     """The convolution whose result `part` is, through its activation."""
-    inner = part.args[0] if part.target is not aten.conv2d.default else part
-    found = isinstance(inner, Node) and inner.target is aten.conv2d.default
-    if not found or not isinstance(inner, Node):
-        return None
-    return inner if part is inner or activated(inner) is part else None
+    inner = operand(part) if part.target in ACTIVATIONS else part
+    found = inner.target is aten.conv2d.default and (part is inner or activated(inner) is part)
+    return inner if found else None
 
 
 def _keeps_size(node: Node) -> bool:

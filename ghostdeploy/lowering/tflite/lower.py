@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 import importlib
 
-import torch
 from torch.fx import GraphModule, Node
 
 from ghostdeploy import graph
 from ghostdeploy.errors import UsageError
 from ghostdeploy.lowering.artifact import Layout, Lowered, Precision, RuntimeNeed, TensorSpec
-from ghostdeploy.lowering.passes import HardSigmoidAsClamp, base
+from ghostdeploy.lowering.passes import HardSigmoidAsClamp, Wanted, alternatives, base, nowhere
 from ghostdeploy.lowering.tflite import versions
 from ghostdeploy.lowering.tflite.delegation import delegation
 from ghostdeploy.lowering.tflite.emission import Emission
@@ -29,8 +28,9 @@ for _family in FAMILIES:  # importing a family registers its emitters
     importlib.import_module(f"ghostdeploy.lowering.tflite.{_family}")
 
 
-def lower_tflite(module: GraphModule, example: torch.Tensor, precision: Precision = "fp32",
-                 metadata: TfliteMetadata | None = None, progress: Progress = SILENT) -> Lowered:
+def lower_tflite(module: GraphModule, example: graph.Example, precision: Precision = "fp32",
+                 metadata: TfliteMetadata | None = None, progress: Progress = SILENT, *,
+                 wanted: Wanted = nowhere) -> Lowered:
     """Write a fused ATen graph as a `.tflite` for XNNPACK, NHWC in memory.
 
     Args:
@@ -40,6 +40,7 @@ def lower_tflite(module: GraphModule, example: torch.Tensor, precision: Precisio
             chooses otherwise).
         metadata: what a client like MediaPipe must know of the model; None writes none.
         progress: told the stages.
+        wanted: where to apply the rewrites that pay at some shapes only; see `ghostdeploy.tuning.Profile`.
 
     Raises:
         UnsupportedOperator: a node that TFLite, or this writer, has no exact form for.
@@ -51,7 +52,7 @@ def lower_tflite(module: GraphModule, example: torch.Tensor, precision: Precisio
         raise UsageError(f"precision {precision} is not written to .tflite", "fp32 and fp16 are", "choose one of them")
     progress.stage("tflite: rewrite")
     module = copy.deepcopy(module)
-    outcomes = base.run(REWRITES, module, example)
+    outcomes = base.run((*alternatives(wanted), *REWRITES), module, example)
     progress.stage("tflite: write")
     writer = Writer("ghostdeploy")
     inputs, outputs = _emit(Emission(module, writer, precision))
