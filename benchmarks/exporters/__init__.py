@@ -23,6 +23,11 @@ _HOMES = {
 EXPORTERS = tuple(_HOMES)
 
 
+def file_of(name: str) -> str:
+    """The exporter's file, from the root of the repository: with another content it may make another artifact."""
+    return f"benchmarks/exporters/{_HOMES[name][0]}.py"
+
+
 class Exporter(Protocol):
     """Writes `module` to `path`.
 

@@ -1,4 +1,4 @@
-"""Stock ExecuTorch: `torch.export`, XnnpackPartitioner with its defaults, as ExecuTorch's own guide for XNNPACK does."""
+"""Stock ExecuTorch: `torch.export`, XnnpackPartitioner with its defaults, as ExecuTorch's guide for XNNPACK does."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def export(module: nn.Module, example: torch.Tensor, path: Path) -> None:
     graph = fuse(module, example).module
     with tempfile.TemporaryDirectory(prefix="bench-peers-") as directory, torch.no_grad():
         script = Path(directory) / "model.pt"
-        torch.jit.trace(graph, example, check_trace=False).save(str(script))
+        torch.jit.trace(graph, example, check_trace=False).save(str(script))     # type: ignore[no-untyped-call]
         shape = "[" + ",".join(map(str, example.shape)) + "]f32"
         done = subprocess.run([pnnx.EXEC_PATH, script.name, f"inputshape={shape}", "fp16=0", "ncnnparam=m.param",
                                "ncnnbin=m.bin"], cwd=directory, capture_output=True, text=True, check=False)

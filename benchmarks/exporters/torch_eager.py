@@ -24,7 +24,7 @@ def export(module: nn.Module, example: torch.Tensor, path: Path) -> None:
 @torch.inference_mode()
 def _median(graph: nn.Module, example: torch.Tensor, channels_last: bool) -> float:
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    graph.to(memory_format=layout)
+    graph = graph.to(memory_format=layout)      # type: ignore[call-overload]
     image = example.contiguous(memory_format=layout)
     samples = []
     for _ in range(TRIES):
