@@ -45,6 +45,8 @@ class Entry:
         status: `wrong` was measured and computes something else, so it is in no comparison as the best peer.
         round_medians_ms: in the order of the rounds.
         to_best_peer: over the fastest right peer that is not ours; None where there is none.
+        preempted: times that a timed run lost its core to another program, all rounds together.
+        unconverged: rounds whose warm-up was given up before run times agreed.
     """
 
     peer: str
@@ -56,6 +58,7 @@ class Entry:
     to_best_peer: Ratio | None = None
     error: float | None = None
     preempted: int = 0
+    unconverged: int = 0
 
 
 @dataclass(frozen=True)

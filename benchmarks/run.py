@@ -119,6 +119,7 @@ def _entries(peers: Sequence[Peer], exports: dict[str, Export | NoExport], round
 
 
 def _measured(found: Standing, best: Standing | None, own: Sequence[Round]) -> Entry:
+    timings = [r.report.timing for r in own if r.report is not None]
     return Entry(found.peer, found.threads, "wrong" if found.wrong else "measured", None, found.median_ms,
                  tuple(found.medians_ms.values()), None if best is None else ratio(found, best), found.error,
-                 sum(r.report.timing.preempted for r in own if r.report is not None))
+                 sum(t.preempted for t in timings), sum(not t.warm_up.converged for t in timings))

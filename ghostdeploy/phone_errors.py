@@ -104,3 +104,9 @@ class RunnerMissing(DeviceError):
     """Raised when the phone's benchmark programs are neither in the package nor can be built here."""
 
     code = "runner-missing"
+
+
+class EmulatorMissing(DeviceError):
+    """Raised when arm64 programs are to run on this machine and qemu or its C library is not installed."""
+
+    code = "emulator-missing"

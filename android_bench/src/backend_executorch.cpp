@@ -123,6 +123,7 @@ const char *backend_version(void) { return nullptr; }
 
 int backend_open(const options *options) {
   if (options->library) return fail("option-bad", 0, "--library: this program is linked to its library");
+  if (options->half_arithmetic) return fail("option-bad", 0, "--half-arithmetic: a .pte says itself how it computes");
   runtime_init();
   auto *pool = executorch::extension::threadpool::get_threadpool();
   auto wanted = static_cast<uint32_t>(options->threads);

@@ -25,9 +25,10 @@ const char *backend_version(void) { return api.TfLiteVersion ? api.TfLiteVersion
 
 int backend_open(const options *options) { return tflite_open(options->library, &api); }
 
-static TfLiteDelegate *xnnpack(int32_t threads) {
+static TfLiteDelegate *xnnpack(const options *options) {
   tflite_xnnpack_options chosen = api.TfLiteXNNPackDelegateOptionsDefault();
-  chosen.num_threads = threads;
+  chosen.num_threads = (int32_t)options->threads;
+  if (options->half_arithmetic) chosen.flags |= XNNPACK_FORCE_FP16;
   TfLiteDelegate *delegate = api.TfLiteXNNPackDelegateCreate(&chosen);
   if (!delegate) return NULL;
   if (delegation_countable(api.TfLiteVersion())) delegation_watch(delegate);
@@ -44,7 +45,7 @@ int backend_load(const options *options) {
   TfLiteInterpreterOptions *chosen = api.TfLiteInterpreterOptionsCreate();
   api.TfLiteInterpreterOptionsSetNumThreads(chosen, (int32_t)options->threads);
   api.TfLiteInterpreterOptionsSetErrorReporter(chosen, on_words, NULL);
-  TfLiteDelegate *delegate = xnnpack((int32_t)options->threads);
+  TfLiteDelegate *delegate = xnnpack(options);
   if (!delegate) return fail("delegate-refused", 0, "the XNNPACK delegate cannot be made");
   api.TfLiteInterpreterOptionsAddDelegate(chosen, delegate);
   interpreter = api.TfLiteInterpreterCreate(model, chosen);

@@ -20,6 +20,7 @@ const char options_help[] =
     "  --runs N          timed runs, or runs after the first of task memory (100)\n"
     "  --every-ns N      time between the starts of timed runs (0: back to back)\n"
     "  --library FILE    TFLite only: the library to measure (default: the one beside this program)\n"
+    "  --half-arithmetic N  TFLite only: 1 to compute floats in half precision; needs a CPU with fphp and asimdhp (0)\n"
     "  --method NAME     ExecuTorch only (forward)\n";
 
 static bool integer(const char *text, int64_t low, int64_t high, int64_t *value) {
@@ -85,7 +86,8 @@ static bool set(const char *name, const char *value, options *into) {
     }
   const struct { const char *name; int64_t low, high, *to; } numbers[] = {
       {"--samples", 1, 100000, &into->samples}, {"--threads", 1, 256, &into->threads},
-      {"--runs", 0, 10000000, &into->runs}, {"--every-ns", 0, 3600000000000, &into->every_ns}};
+      {"--runs", 0, 10000000, &into->runs}, {"--every-ns", 0, 3600000000000, &into->every_ns},
+      {"--half-arithmetic", 0, 1, &into->half_arithmetic}};
   for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++)
     if (!strcmp(name, numbers[i].name)) return integer(value, numbers[i].low, numbers[i].high, numbers[i].to);
   if (!strcmp(name, "--cpus")) return mask(value, &into->cpus);

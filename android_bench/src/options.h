@@ -25,6 +25,7 @@ typedef struct {
   warmup_rule rule;
   const char *library;  // TFLite: the library to open; null: the one beside the program
   const char *method;   // ExecuTorch
+  int64_t half_arithmetic;  // TFLite: 1 to have XNNPACK compute floats in half precision, whatever the model says
 } options;
 
 // 0, or the value of fail(). `into->result` is set whenever it was given, so that a failure can be reported there.

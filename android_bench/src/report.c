@@ -136,6 +136,7 @@ static void put_measurement(json *to, const options *options, const measurement 
   json_put_integer(to, "alive", of->threads_alive);
   json_close(to, '}');
   put_cpus(to, &of->cpus);
+  json_put_bool(to, "half_arithmetic", options->half_arithmetic);
   json_put_integer(to, "last_cpu", of->last_cpu);
   json_put_integer(to, "load_ns", of->load_ns);
   json_put_integer(to, "first_ns", of->first_ns);

@@ -17,10 +17,12 @@ typedef struct TfLiteInterpreter TfLiteInterpreter;
 typedef void tflite_reporter(void *user_data, const char *format, va_list values);
 
 // TfLiteXNNPackDelegateOptions is 24 bytes in 2.14 and longer in later releases. Any struct above 16 bytes is returned
-// through memory on both ABIs, so room to spare is all that is needed; the thread count has always come first.
+// through memory on both ABIs, so room to spare is all that is needed; the thread count and the flags have always come first.
+enum { XNNPACK_FORCE_FP16 = 4 };  // TFLITE_XNNPACK_DELEGATE_FLAG_FORCE_FP16
 typedef struct {
   int32_t num_threads;
-  uint8_t rest[252];
+  uint32_t flags;
+  uint8_t rest[248];
 } tflite_xnnpack_options;
 
 #define TFLITE_FUNCTIONS(F)                                                                                          \

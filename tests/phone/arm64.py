@@ -12,12 +12,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ghostdeploy.device.android import elf, store
+from ghostdeploy.device.android import elf, qemu, stand_ins, store
 from ghostdeploy.device.android.pinned import RuntimeName
+from ghostdeploy.device.android.qemu import ARM_ROOT
 from ghostdeploy.device.android.zig import zig
 from ghostdeploy.resources import folder
-from tests.runner import android_host
-from tests.runner.android_host import ARM_ROOT, PACKAGES
 
 PRELOAD = Path(__file__).with_name("preload.c")
 LOADER = "ld-linux-aarch64.so.1"
@@ -28,7 +27,7 @@ GLIBC = (LOADER, "libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0")
 def sources() -> list[Path]:
     """What `install` depends on beside this package."""
     hosted = folder("android_bench")
-    return [Path(android_host.__file__), *(hosted / "hosted").glob("*.c"), hosted / "bionic/libc.txt",
+    return [Path(stand_ins.__file__), *(hosted / "hosted").glob("*.c"), hosted / "bionic/libc.txt",
             hosted / "inputs.toml", ARM_ROOT / "lib/libc.so.6", _qemu()]
 
 
@@ -46,7 +45,7 @@ def install(root: Path) -> None:
     for library in _needs(_qemu()):     # the root has glibc and its like, newer than this machine's
         if not (x86_libraries / library.name).exists():
             shutil.copy(library, x86_libraries / library.name)
-    zig("x86_64").run("cc", "-target", f"x86_64-linux-gnu.{android_host.GLIBC}", "-shared", "-fPIC", "-O1", "-Wall",
+    zig("x86_64").run("cc", "-target", f"x86_64-linux-gnu.{stand_ins.GLIBC}", "-shared", "-fPIC", "-O1", "-Wall",
                       "-Wextra", "-Werror", "-o", str(own / "preload.so"), str(PRELOAD))
     libraries = root / "system/lib64"
     (libraries / "glibc").mkdir(parents=True)
@@ -56,15 +55,13 @@ def install(root: Path) -> None:
     runtimes = [elf.parse(store.runtime_library(name, "arm64-v8a").path.read_bytes())
                 for name in RUNTIMES]
     with tempfile.TemporaryDirectory(prefix="ghostdeploy-stand-ins-") as scratch:
-        android_host.stand_ins(zig("arm64-v8a"), runtimes, Path(scratch))
+        stand_ins.stand_ins(zig("arm64-v8a"), runtimes, Path(scratch))
         for library in Path(scratch).glob("*.so"):
             shutil.copy(library, libraries / library.name)
 
 
 def _qemu() -> Path:
-    found = shutil.which("qemu-aarch64")
-    assert found and (ARM_ROOT / "lib").is_dir(), f"arm64 needs: {PACKAGES}"
-    return Path(found).resolve()
+    return qemu.qemu().resolve()
 
 
 def _needs(program: Path) -> list[Path]:

@@ -10,9 +10,9 @@ from typing import Any
 
 from ghostdeploy.device.android import command, report, store
 from ghostdeploy.device.android.document import Document, parse
+from ghostdeploy.device.android.hosted import hosted
 from ghostdeploy.device.android.pinned import Abi, RuntimeName
 from ghostdeploy.device.job import Job, Run
-from tests.runner.android_host import hosted
 
 RUNTIME: dict[str, RuntimeName] = {"pte": "executorch", "tflite": "tflite"}
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from ghostdeploy.device.android import report
+from ghostdeploy.device.android.hosted import hosted
 from ghostdeploy.device.android.pinned import RuntimeName
 from ghostdeploy.errors import AffinityRefused, ArtifactRejected, GhostdeployError, RunnerFailed
 from ghostdeploy.lowering.artifact import Format
 from ghostdeploy.phone_errors import RuntimeRejected
-from tests.runner.android_host import hosted
 from tests.runner.android_run import Ended, run_words
 from tests.small_artifacts import SIZE, small
 

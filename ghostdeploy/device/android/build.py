@@ -70,7 +70,7 @@ def build(abi: Abi, into: Path) -> None:
         _name_only_library(tools, scratch, into / FBJNI, sorted(name for name in names if FBJNI_NAMES in name))
         tools.link_program(into / PROGRAMS["executorch"], (*made.start, *made.parts["executorch"]),
                            (library.path, into / FBJNI, *system))
-    (into / INDEX).write_text(json.dumps(_index(abi, into), indent=2) + "\n")
+    (into / INDEX).write_text(json.dumps(index(abi, into, source_key()), indent=2) + "\n")
 
 
 def compile_objects(tools: Zig, scratch: Path) -> Objects:
@@ -110,10 +110,11 @@ def _name_only_library(tools: Zig, scratch: Path, into: Path, names: list[str]) 
     tools.link_library(into, into.name, [tools.compile(source, source.with_suffix(".o"), {scratch: "scratch"})])
 
 
-def _index(abi: Abi, built: Path) -> dict[str, object]:
+def index(abi: Abi, built: Path, sources: str) -> dict[str, object]:
+    """What INDEX says of a directory `built` from the sources with hash `sources`."""
     files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
              for path in sorted(built.iterdir()) if path.name != INDEX}
-    return {"abi": abi, "sources": source_key(), "ziglang": VERSION, "files": files}
+    return {"abi": abi, "sources": sources, "ziglang": VERSION, "files": files}
 
 
 def main(words: list[str]) -> None:

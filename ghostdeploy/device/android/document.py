@@ -139,6 +139,7 @@ class Measured:
     outputs: tuple[Tensor, ...]
     threads: ThreadCount
     cpus: tuple[int, ...]
+    half_arithmetic: bool
     last_cpu: int
     load_ns: int
     first_ns: int

@@ -37,7 +37,7 @@ def phone_program(runtime: RuntimeName, abi: Abi) -> PhoneProgram:
         RunnerMissing: it did not come with this package, and cannot be built here.
         FetchFailed, WriteFailed: building needs the runtimes' headers, or the cache, and does not get them.
     """
-    shipped = _whole(folder("android_bench") / "built" / abi, build.source_key())
+    shipped = whole(folder("android_bench") / "built" / abi, build.source_key())
     files = built_here(abi) if shipped is None else shipped
     beside = (files[build.FBJNI],) if runtime == "executorch" else ()
     return PhoneProgram(files[build.PROGRAMS[runtime]], beside)
@@ -47,7 +47,7 @@ def ready(abi: Abi) -> bool:
     """Whether the programs for `abi` came with this package, or are in the cache; nothing is built."""
     key = build.source_key()
     places = (folder("android_bench") / "built" / abi, cache_root() / "runner" / key / abi)
-    return any(_whole(place, key) is not None for place in places)
+    return any(whole(place, key) is not None for place in places)
 
 
 def built_here(abi: Abi) -> dict[str, PhoneFile]:
@@ -58,17 +58,17 @@ def built_here(abi: Abi) -> dict[str, PhoneFile]:
     """
     key = build.source_key()
     directory = cache_root() / "runner" / key / abi
-    if (files := _whole(directory, key)) is not None:
+    if (files := whole(directory, key)) is not None:
         return files
     shutil.rmtree(directory, ignore_errors=True)
     with appearing(directory) as scratch:
         build.build(abi, scratch)
-    files = _whole(directory, key)
+    files = whole(directory, key)
     assert files is not None     # just built from these very sources
     return files
 
 
-def _whole(directory: Path, key: str) -> dict[str, PhoneFile] | None:
+def whole(directory: Path, key: str) -> dict[str, PhoneFile] | None:
     """The files of a built directory; None where there is none, or it is of other sources, or a file is damaged."""
     try:
         index = json.loads((directory / build.INDEX).read_text())
