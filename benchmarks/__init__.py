@@ -5,10 +5,13 @@
     environments    the interpreters of peers that cannot live in the base environment
     exporters/      a module -> a peer's file
     runtimes/       a peer's file -> inferences
-    exporting       one export in a fresh process, with its time and memory
-    worker          one round: the fresh process that loads, warms up and times
+    truth           what the checkpoint itself answers, and when a peer is wrong
+    child           a fresh process in a peer's interpreter
+    export_worker, exporting     one export in such a process, with its time and memory, kept on disk
+    worker          one round in such a process: load, warm up, time
     rounds          rounds in random order, kept on disk, so that a killed run goes on
     comparison      rounds -> ratios with their intervals, and who is the best peer
+    run             all of it in order
     result          the whole as versioned JSON
     table           the whole as Markdown
     __main__        the command
