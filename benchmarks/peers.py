@@ -52,7 +52,7 @@ PEERS = (
     Peer("executorch-fused", "stock ExecuTorch, fused", False, "executorch-fused", ".pte", "executorch",
          "XnnpackPartitioner, defaults; our fused graph", ("executorch", "torch"), ("executorch",), sources=FUSION),
     Peer("litert-torch", "litert-torch", False, "litert-torch", ".tflite", "tflite",
-         "defaults; XNNPACK; the graph as trained", ("litert-torch", "litert-converter", "torch"), ("ai-edge-litert",),
+         "defaults; XNNPACK; branches merged by timm", ("litert-torch", "litert-converter", "torch"), ("ai-edge-litert",),
          "litert", quick=False),
     Peer("onnxruntime", "ONNX Runtime", False, "onnx", ".onnx", "onnxruntime",
          "all graph optimisations; .onnx of our fused graph", ("torch", "onnxsim"), ("onnxruntime",),
