@@ -1,5 +1,9 @@
 """From rounds to what the table says: medians, ratios with their intervals, and who the best peer is.
 
+With one thread a run's latency is the CPU time of its process: on an idle core that is the wall clock's, and on a busy
+one it is what the wall clock would have said (beside four other programs the wall clock said 2 to 5 times as much, and
+ranked peers by luck). With more threads CPU time is no latency, and the wall clock counts.
+
 The round is the unit, as in `ghostdeploy bench`. A ratio is taken within each round, where both ran within a minute of
 each other, so that a drift of the machine cancels; the headline is the median of those, and its interval follows from
 them by `ghostdeploy.benchmark.statistics.interval`, which says why resampling few rounds would promise too much.
@@ -34,7 +38,7 @@ class Standing:
     """One peer at one thread count, over its rounds.
 
     Attributes:
-        medians_ms: of each round, by the round's number.
+        medians_ms: of each round, by the round's number; of CPU time with one thread, else of wall-clock time.
         error: relative, the worst over the rounds.
         wrong: the error is above `truth.WRONG`: it cannot be the best peer.
     """
@@ -57,9 +61,16 @@ class Standing:
 
 def standing(rounds: Sequence[Round]) -> Standing:
     """Of all rounds of one peer at one thread count, at least one, none of them failed."""
-    medians = {r.number: float(np.median(r.report.timing.samples_ns)) / 1e6 for r in rounds if r.report is not None}
+    medians = {r.number: float(np.median(latencies(r))) / 1e6 for r in rounds if r.report is not None}
     return Standing(rounds[0].peer, rounds[0].threads, medians,
                     max(r.error for r in rounds if r.error is not None))
+
+
+def latencies(made: Round) -> tuple[int, ...]:
+    """Of every timed run, in nanoseconds."""
+    if made.report is None:
+        return ()
+    return made.report.cpu_ns if made.threads == 1 else made.report.timing.samples_ns
 
 
 def ratio(ours: Standing, theirs: Standing) -> Ratio:

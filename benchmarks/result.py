@@ -43,8 +43,10 @@ class Entry:
 
     Attributes:
         status: `wrong` was measured and computes something else, so it is in no comparison as the best peer.
+        median_ms: of the round medians: CPU time of the process with one thread, wall clock with more.
         round_medians_ms: in the order of the rounds.
         to_best_peer: over the fastest right peer that is not ours; None where there is none.
+        wall_ms: the median of the round medians by the wall clock, which with one thread is not what counts.
         preempted: times that a timed run lost its core to another program, all rounds together.
         unconverged: rounds whose warm-up was given up before run times agreed.
     """
@@ -57,6 +59,7 @@ class Entry:
     round_medians_ms: tuple[float, ...] = ()
     to_best_peer: Ratio | None = None
     error: float | None = None
+    wall_ms: float | None = None
     preempted: int = 0
     unconverged: int = 0
 

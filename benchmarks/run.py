@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.comparison import Standing, fastest, ratio, standing
 from benchmarks.environments import Missing, interpreter
 from benchmarks.exporting import Export, NoExport, exported
@@ -120,6 +122,7 @@ def _entries(peers: Sequence[Peer], exports: dict[str, Export | NoExport], round
 
 def _measured(found: Standing, best: Standing | None, own: Sequence[Round]) -> Entry:
     timings = [r.report.timing for r in own if r.report is not None]
+    wall = float(np.median([np.median(timing.samples_ns) for timing in timings])) / 1e6
     return Entry(found.peer, found.threads, "wrong" if found.wrong else "measured", None, found.median_ms,
-                 tuple(found.medians_ms.values()), None if best is None else ratio(found, best), found.error,
+                 tuple(found.medians_ms.values()), None if best is None else ratio(found, best), found.error, wall,
                  sum(t.preempted for t in timings), sum(not t.warm_up.converged for t in timings))

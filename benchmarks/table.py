@@ -26,10 +26,11 @@ def _head(result: PeersResult) -> str:
         f"Taken until {result.created} with ghostdeploy {result.ghostdeploy} on {result.device.soc} "
         f"({result.device.os}, kernel {result.device.kernel}), an x86 machine: phones rank differently.{notes}\n\n"
         f"{how.rounds} rounds of {how.runs} timed runs after warm-up, batch 1, float32; in every round each peer has "
-        f"one fresh process, in random order; {cpus}. Latency is the median of the round medians. Ratios are over the "
-        "best peer (the fastest that is not ours and not wrong), taken within each round; in brackets the interval of "
-        "their median, with 95 % confidence or more unless said. Error is relative to the checkpoint in eager mode, "
-        f"worst of three photographs; above {how.wrong_above:.0e} a peer is wrong and cannot be the best. Export: CPU "
+        f"one fresh process, in random order; {cpus}. Latency is the median of the round medians, of the "
+        "process's CPU time with one thread (on an idle core the same as the wall clock's) and of wall-clock time with "
+        "more. Ratios are over the best peer (the fastest that is not ours and not wrong), taken within each round; in "
+        "brackets the interval of their median, with 95 % confidence or more unless said. Error is relative to the "
+        f"checkpoint in eager mode, worst of three photographs; above {how.wrong_above:.0e} a peer is wrong and cannot be the best. Export: CPU "
         "seconds from module to file, without imports, and peak resident memory of its process. Milliseconds are good "
         "for nothing but their ratios.")
 

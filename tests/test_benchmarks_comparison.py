@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import run
+from benchmarks import comparison, run
 from benchmarks.comparison import Standing, fastest, ratio
 from benchmarks.environments import ROOT
 from benchmarks.export_worker import Cost
@@ -39,10 +39,19 @@ def standing(name: str, medians: list[float], error: float = RIGHT) -> Standing:
 
 def a_round(peer: str, number: int, ms: float, error: float = RIGHT, failure: str | None = None) -> Round:
     timing = Timing(WarmUp(42, 1, True), (round(ms * 1e6),) * 5, 0, 0, True)
-    report = Report(RuntimeInfo(peer, "1", None), (0,), 1, timing)
+    report = Report(RuntimeInfo(peer, "1", None), (0,), 1, timing, timing.samples_ns)
     if failure is not None:
         return Round(peer, 1, number, "2026-01-01T00:00:00+00:00", None, None, failure)
     return Round(peer, 1, number, f"2026-01-01T00:00:0{number}+00:00", report, error, None)
+
+
+def test_one_thread_is_told_by_cpu_time_and_two_by_the_wall_clock() -> None:
+    one = a_round("ours-pte", 0, 4.0)
+    assert one.report is not None
+    busy = dataclasses.replace(one.report.timing, samples_ns=(9_000_000,) * 5)
+    disturbed = dataclasses.replace(one, report=dataclasses.replace(one.report, timing=busy))
+    assert comparison.standing([disturbed]).median_ms == 4.0
+    assert comparison.standing([dataclasses.replace(disturbed, threads=2)]).median_ms == 9.0
 
 
 def compared(rounds: list[Round], missing: tuple[str, ...] = ()) -> PeersResult:
