@@ -30,9 +30,9 @@ def _head(result: PeersResult) -> str:
         "process's CPU time with one thread (on an idle core the same as the wall clock's) and of wall-clock time with "
         "more. Ratios are over the best peer (the fastest that is not ours and not wrong), taken within each round; in "
         "brackets the interval of their median, with 95 % confidence or more unless said. Error is relative to the "
-        f"checkpoint in eager mode, worst of three photographs; above {how.wrong_above:.0e} a peer is wrong and cannot be the best. Export: CPU "
-        "seconds from module to file, without imports, and peak resident memory of its process. Milliseconds are good "
-        "for nothing but their ratios.")
+        f"checkpoint in eager mode, worst of three photographs; above {how.wrong_above:.0e} a peer is wrong and cannot "
+        "be the best. Export: CPU seconds from module to file, without imports, and peak resident memory of its "
+        "process. Milliseconds are good for nothing but their ratios.")
 
 
 def _summary(result: PeersResult, threads: int) -> str:
