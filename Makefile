@@ -10,7 +10,7 @@ STAMP  := $(VENV)/.ready
 # core, and with the packages' own tests: 68 of the 148 s of a set-up. Templates among the files do not compile.
 COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/tests?/'
 
-.PHONY: setup runner wheel demo bench-arm test lint test-phones test-zoo clean
+.PHONY: setup runner wheel demo bench-peers bench-arm test lint test-phones test-zoo clean
 
 setup: $(STAMP)
 
@@ -35,6 +35,23 @@ lint: setup
 	@$(PYTHON) -m venv .venv-$*
 	@.venv-$*/bin/pip install --disable-pip-version-check --progress-bar off -q -r $<
 	@touch $@
+
+# The same for peers of the comparison; each stands on top of the base environment, which has torch and the models.
+.venv-%/.ready: benchmarks/requirements-%.txt $(STAMP)
+	@echo "== setting up .venv-$* for the comparison (once) =="
+	@$(PYTHON) -m venv .venv-$*
+	@realpath $(VENV)/lib/python3.11/site-packages > .venv-$*/lib/python3.11/site-packages/base.pth
+	@.venv-$*/bin/pip install --disable-pip-version-check --progress-bar off -q -r $<
+	@touch $@
+
+# Every peer: `make bench-peers ARGS="--models mobilenetv2_100 --peers ours-pte,ours-tflite,onnxruntime"`. A peer whose
+# environment cannot be made is named as missing in the table.
+ARGS ?= -o out/peers.json
+HEAVY_PEERS := litert openvino ncnn
+bench-peers: setup
+	@$(if $(findstring --quick,$(ARGS)),,for peer in $(HEAVY_PEERS); do \
+	  $(MAKE) --no-print-directory .venv-$$peer/.ready || echo "== no environment for $$peer: it will be missing =="; done)
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 # The benchmark programs for phones, into android_bench/built; a wheel built afterwards carries them.
 runner: setup

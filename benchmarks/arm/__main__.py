@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.arm.contestants import MODELS, QUICK
 from benchmarks.arm.counting import compare
 from benchmarks.arm.table import markdown
+from benchmarks.models import MODELS, QUICK
 from ghostdeploy.cli import quieten, wait_politely
 from ghostdeploy.cli.options import names
 from ghostdeploy.cli.output import show_error

@@ -27,7 +27,7 @@ ENOUGH_FOR_ORDER_STATISTICS = 6
 OUTLIER_MADS = 14.826
 
 Method = Literal["order-statistics-rounds", "student-t-rounds", "order-statistics-runs"]
-Samples = Sequence[Sequence[int]]
+Samples = Sequence[Sequence[float]]
 Values = npt.NDArray[np.float64]
 
 

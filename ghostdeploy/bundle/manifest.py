@@ -19,6 +19,7 @@ from ghostdeploy.fusion import FusionReport
 from ghostdeploy.lowering.artifact import Format, Lowered
 from ghostdeploy.model import Model
 from ghostdeploy.parity import Parity
+from ghostdeploy.plan import Plan
 from ghostdeploy.reference import Reference
 from ghostdeploy.version import VERSION
 
@@ -64,14 +65,15 @@ def runtime(lowered: Lowered) -> dict[str, Any]:
             "verified": {"package": package, "version": version(package)}}
 
 
-def document(model: Model, embedded: bool, truth: Reference, fusion: FusionReport, deployed: Cost,
+def document(model: Model, plan: Plan, truth: Reference, fusion: FusionReport, deployed: Cost,
              labels: Labels | None, golden: GoldenFiles, artifacts: list[dict[str, Any]]) -> dict[str, Any]:
     """The whole manifest as a JSON-ready dictionary."""
-    prep, card, weights = model.preprocessing, model.card, model.weights
+    prep, card, weights, profile = model.preprocessing, model.card, model.weights, plan.profile
     return {
         "schema_version": SCHEMA_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "target": "android",
+        "target": plan.target,
+        "profile": {"unit": profile.unit, "device": profile.measured.device, "date": profile.measured.date},
         "model": {
             "name": model.name, "card": None if card is None else card.name,
             "architecture": type(model.module).__name__,
@@ -84,7 +86,7 @@ def document(model: Model, embedded: bool, truth: Reference, fusion: FusionRepor
             "source": model.preprocessing_from, "input_size": prep.input_size, "resize": prep.resize, "crop": prep.crop,
             "interpolation": prep.interpolation, "mean": list(prep.mean), "std": list(prep.std),
             "colour_order": "rgb", "range": [0, 1],
-            "normalisation_inside": embedded, "softmax_inside": embedded,
+            "normalisation_inside": plan.embed_preprocessing, "softmax_inside": plan.embed_preprocessing,
         },
         "fusion": fusion.as_dict(),
         "artifacts": artifacts,

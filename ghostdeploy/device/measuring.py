@@ -6,13 +6,27 @@ import gc
 import resource
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from ghostdeploy.device import processinfo
-from ghostdeploy.device.job import Job, Memory, Timing
+from ghostdeploy.device.job import Memory, Timing
 from ghostdeploy.device.runtimes.base import Array, Session
-from ghostdeploy.device.warmup import WarmUpDetector
+from ghostdeploy.device.warmup import WarmUpDetector, WarmUpRule
 
 clock = time.perf_counter_ns      # CLOCK_MONOTONIC
+
+
+class Timed(Protocol):
+    """What the timing loop must know of a job; see `Job`."""
+
+    @property
+    def runs(self) -> int: ...
+
+    @property
+    def warm_up(self) -> WarmUpRule: ...
+
+    @property
+    def every_ns(self) -> int: ...
 
 
 def timed(session: Session, sample: Sequence[Array]) -> int:
@@ -23,7 +37,7 @@ def timed(session: Session, sample: Sequence[Array]) -> int:
     return clock() - start
 
 
-def time_runs(session: Session, sample: Sequence[Array], job: Job, first: list[Array],
+def time_runs(session: Session, sample: Sequence[Array], job: Timed, first: list[Array],
               stage: Callable[[str], None]) -> tuple[Timing, list[Array]]:
     """Warm up by `job.warm_up`, then `job.runs` timed runs, all kept, in order; and the outputs of the last.
 
