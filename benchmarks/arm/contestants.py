@@ -33,18 +33,21 @@ class Contestant:
 
 
 def _ours(format: Format, precision: Precision) -> Export:
+    """What `ghostdeploy export --target android` writes, less the check on photos."""
     def export(module: nn.Module, example: torch.Tensor, path: Path) -> None:
         from ghostdeploy.fusion import fuse
+        from ghostdeploy.tuning import shipped
 
+        wanted = shipped("android").wanted(format, precision)
         graph = fuse(module, example).module
         if format == "pte":
             from ghostdeploy.lowering.executorch import lower_pte
 
-            path.write_bytes(lower_pte(graph, example, precision).data)
+            path.write_bytes(lower_pte(graph, example, precision, wanted=wanted).data)
         else:
             from ghostdeploy.lowering.tflite import lower_tflite
 
-            path.write_bytes(lower_tflite(graph, example, precision).data)
+            path.write_bytes(lower_tflite(graph, example, precision, wanted=wanted).data)
 
     return export
 
