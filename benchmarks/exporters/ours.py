@@ -1,4 +1,4 @@
-"""Our own path, as `ghostdeploy export --target host` goes it: fuse with proof, lower by the profile; no check on photos."""
+"""Our own path, as `ghostdeploy export --target host` goes it, less the check on photos."""
 
 from __future__ import annotations
 
