@@ -210,6 +210,12 @@ class BundleInvalid(InputError):
     code = "bundle-invalid"
 
 
+class ProfileInvalid(InputError):
+    """Raised when a file given with `--profile` is none that `ghostdeploy tune` wrote."""
+
+    code = "profile-invalid"
+
+
 class WriteFailed(InputError):
     """Raised when output cannot be written (disk full, no permission)."""
 

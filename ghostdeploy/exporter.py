@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,48 +17,26 @@ from ghostdeploy.bundle.staging import write
 from ghostdeploy.calling import require_float32
 from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.embedding import Embedded
-from ghostdeploy.errors import DelegationTooLow, UsageError
+from ghostdeploy.errors import DelegationTooLow
 from ghostdeploy.fusion import Fused, fuse
 from ghostdeploy.loading import at_size
 from ghostdeploy.lowering.artifact import Format, Lowered, Precision
 from ghostdeploy.model import Model, Weights
 from ghostdeploy.parity import ArtifactUnderTest, Parity, check, limit_for
 from ghostdeploy.photos import real_photos
+from ghostdeploy.plan import Plan
 from ghostdeploy.preprocessing import Preprocessing
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.reference import Reference, reference
 from ghostdeploy.trace import evaluating
-
-FORMATS: tuple[Format, ...] = ("pte", "tflite", "onnx")
-PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to make. `require_delegation` is the least delegated share of an artifact's nodes, 0 to 1."""
-
-    formats: tuple[Format, ...] = ("pte", "tflite")
-    precisions: tuple[Precision, ...] = ("fp32",)
-    labels: Path | None = None
-    embed_preprocessing: bool = False
-    require_delegation: float | None = None
-
-    def __post_init__(self) -> None:
-        for given, known, what in ((self.formats, FORMATS, "format"), (self.precisions, PRECISIONS, "precision")):
-            unknown = [v for v in given if v not in known]
-            if unknown or not given:
-                later = " (int8 is not built yet)" if "int8" in unknown else ""
-                raise UsageError(f"no such {what}: {', '.join(unknown) or 'none named'}{later}", "",
-                                 f"choose from {', '.join(known)}")
-        if self.require_delegation is not None and not 0 <= self.require_delegation <= 1:
-            raise UsageError(f"--require-delegation {self.require_delegation} is no share", "",
-                             "give a number from 0 to 1")
+from ghostdeploy.tuning import Target
 
 
 def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence[Format] = ("pte", "tflite"),
            precisions: Sequence[Precision] = ("fp32",), input_size: int | None = None, labels: str | Path | None = None,
            embed_preprocessing: bool = False, preprocessing: Preprocessing | None = None,
-           require_delegation: float | None = None, force: bool = False, progress: Progress = SILENT) -> Bundle:
+           require_delegation: float | None = None, target: Target = "android", profile: str | Path | None = None,
+           force: bool = False, progress: Progress = SILENT) -> Bundle:
     """Fuse, lower, verify and bundle a model.
 
     Args:
@@ -72,25 +49,28 @@ def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence
         preprocessing: how your training made inputs of photos; the card's by default, ImageNet's usual way is assumed
             for other models, and said so. Its own `input_size` counts where `input_size` is not given.
         require_delegation: fail if a smaller share of nodes runs in XNNPACK.
+        target: where the artifacts will run; it chooses the profile that ships with this package: `android` counts ARM
+            instructions, `host` times an x86 machine. Only the speed differs.
+        profile: a file that `ghostdeploy tune` wrote, instead of that one.
         force: replace a bundle that stands there.
 
     Raises:
-        UsageError, BundleExists, ModelRejected: before any work is done.
+        UsageError, BundleExists, ModelRejected, ProfileInvalid: before any work is done.
         InputSizeRejected, ExportFailed, LabelsMismatch: the checkpoint does not run, or has another number of classes.
         ExportFailed, UnsupportedOperator, LoweringFailed: the model cannot be traced or lowered.
         FusionInexact, ParityFailed, DelegationTooLow: a check failed; nothing is written.
         WriteFailed: the disk is full or the directory not writable; nothing is left behind.
     """
     plan = Plan(tuple(formats), tuple(precisions), None if labels is None else Path(labels), embed_preprocessing,
-                require_delegation)
-    target = Path(directory)
-    check_target(target, force=force)
+                require_delegation, target, None if profile is None else Path(profile))
+    place = Path(directory)
+    check_target(place, force=force)
     subject = _subject(model, preprocessing)
     require_float32(subject.module)
     subject = at_size(subject, input_size)
-    with staged(target, force=force) as staging, evaluating(subject.module):
+    with staged(place, force=force) as staging, evaluating(subject.module):
         _build(subject, plan, staging, progress)
-    return open_bundle(target)
+    return open_bundle(place)
 
 
 def _subject(model: Model | nn.Module, preprocessing: Preprocessing | None) -> Model:
@@ -114,7 +94,7 @@ def _build(model: Model, plan: Plan, staging: Path, progress: Progress) -> None:
     products = [_product(model, fused, truth, labels, plan, precision, format_, staging, progress)
                 for precision in plan.precisions for format_ in plan.formats]
     progress.stage("write the bundle")
-    write_contents(staging, model, plan.embed_preprocessing, truth, fused.report, fused.module, labels, products)
+    write_contents(staging, model, plan, truth, fused.report, fused.module, labels, products)
 
 
 def _product(model: Model, fused: Fused, truth: Reference, labels: Labels | None, plan: Plan, precision: Precision,
@@ -150,10 +130,11 @@ def verify_artifact(file: Path, lowered: Lowered, truth: Reference, noise: float
 def _lower(model: Model, graph: GraphModule, example: torch.Tensor, labels: Labels | None, plan: Plan,
            precision: Precision, format_: Format) -> Lowered:
     # Imported here: each backend takes a second or more to import, and an export may need only one.
+    wanted = plan.profile.wanted(format_, precision)
     if format_ == "pte":
         from ghostdeploy.lowering.executorch import lower_pte
 
-        return lower_pte(graph, example, precision)
+        return lower_pte(graph, example, precision, wanted=wanted)
     if format_ == "onnx":
         from ghostdeploy.lowering.onnx import lower_onnx
 
@@ -161,7 +142,8 @@ def _lower(model: Model, graph: GraphModule, example: torch.Tensor, labels: Labe
     from ghostdeploy.bundle.tflite_metadata import metadata_for
     from ghostdeploy.lowering.tflite import lower_tflite
 
-    return lower_tflite(graph, example, precision, metadata_for(model, labels, plan.embed_preprocessing))
+    metadata = metadata_for(model, labels, plan.embed_preprocessing)
+    return lower_tflite(graph, example, precision, metadata, wanted=wanted)
 
 
 def _require_delegation(lowered: Lowered, least: float | None) -> None:

@@ -38,13 +38,17 @@ START_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class ArtifactUnderTest:
-    """A model file and what is known of it. `inputs` and `outputs` None: the file's own word is taken."""
+    """A model file and what is known of it. `inputs` and `outputs` None: the file's own word is taken.
+
+    `half_arithmetic`: see `Job`.
+    """
 
     path: Path
     format: Format
     precision: Precision
     inputs: tuple[TensorSpec, ...] | None = None
     outputs: tuple[TensorSpec, ...] | None = None
+    half_arithmetic: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def check(artifact: ArtifactUnderTest, images: FloatArray, reference: FloatArray
         DeviceError, ArtifactRejected: see `Device.run`.
     """
     job = Job(artifact.path, artifact.format, "infer", artifact.inputs, artifact.outputs,
-              deadline_s=START_SECONDS + SECONDS_PER_INPUT * len(images))
+              deadline_s=START_SECONDS + SECONDS_PER_INPUT * len(images), half_arithmetic=artifact.half_arithmetic)
     run = device.run(job, [(image[None],) for image in images])
     outputs = np.concatenate([sample[0] for sample in run.outputs])
     return compare_outputs(reference, outputs, limit=limit, names=names, source=source)

@@ -95,7 +95,8 @@ def verify(bundle: str | Path | Bundle, images: str | Path | None = None, device
 
 
 def _check(bundle: Bundle, artifact: Artifact, truth: Truth, device: Device) -> Parity:
-    subject = ArtifactUnderTest(artifact.file, artifact.format, artifact.precision, artifact.inputs, artifact.outputs)
+    subject = ArtifactUnderTest(artifact.file, artifact.format, artifact.precision, artifact.inputs, artifact.outputs,
+                                artifact.half_arithmetic)
     limit = limit_for(artifact.precision, bundle.manifest["fusion"]["noise"])
     parity = check(subject, truth.inputs, truth.outputs, device, limit=limit, names=truth.names, source=truth.source)
     parity.enforce(artifact.file.name)

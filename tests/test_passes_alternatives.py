@@ -18,25 +18,12 @@ from ghostdeploy.lowering.passes import (
     Site,
 )
 from ghostdeploy.lowering.passes import five_taps as five
+from tests.ghosts import Ghost
 from tests.rewriting import Function, operators, rewritten
 
 
 def anywhere(site: Site) -> bool:
     return True
-
-
-class Ghost(nn.Module):
-    """A Ghost module: a 1x1 convolution, and beside it a depthwise one of its result."""
-
-    def __init__(self, inside: int, outside: int, kernel: int, act: nn.Module | None) -> None:
-        super().__init__()
-        self.primary = nn.Conv2d(inside, outside, 1)
-        self.cheap = nn.Conv2d(outside, outside, kernel, padding=kernel // 2, groups=outside)
-        self.act = act or nn.Identity()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.act(self.primary(x))
-        return torch.cat([y, self.act(self.cheap(y))], 1)
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5])

@@ -20,7 +20,7 @@ const char options_help[] =
     "  --runs N          timed runs, or runs after the first of task memory (100)\n"
     "  --every-ns N      time between the starts of timed runs (0: back to back)\n"
     "  --library FILE    TFLite only: the library to measure (default: the one beside this program)\n"
-    "  --half-arithmetic N  TFLite only: 1 to compute floats in half precision; needs a CPU with fphp and asimdhp (0)\n"
+    "  --half-arithmetic N  TFLite only: 1 to compute floats in half precision; needs a CPU with asimdhp (0)\n"
     "  --method NAME     ExecuTorch only (forward)\n";
 
 static bool integer(const char *text, int64_t low, int64_t high, int64_t *value) {

@@ -15,7 +15,7 @@ from ghostdeploy.benchmark.result import SCHEMA_VERSION, ProtocolRecord, Result,
 from ghostdeploy.benchmark.round import Attempt
 from ghostdeploy.benchmark.subject import Subject
 from ghostdeploy.device.base import DeviceInfo
-from ghostdeploy.device.condition import Condition
+from ghostdeploy.device.condition import Achieved, Condition
 from ghostdeploy.device.control import Control, Uncontrolled, Wishes
 from ghostdeploy.device.job import Memory
 from ghostdeploy.errors import ParityFailed
@@ -43,7 +43,8 @@ def assemble(subject: Subject, threads: int, protocol: Protocol, device: DeviceI
     return Result(
         schema_version=SCHEMA_VERSION, created=datetime.now(UTC).isoformat(timespec="seconds"), ghostdeploy=VERSION,
         model=subject.model, runtime=attempts[0].run.report.runtime, device=device,
-        conditions=(*_conditions(rounds, protocol), *found.records()), findings=found.findings(),
+        conditions=(*_conditions(rounds, protocol), *_arithmetic(subject, attempts), *found.records()),
+        findings=found.findings(),
         protocol=ProtocolRecord(protocol.runs, protocol.rounds, threads, protocol.cpus, protocol.warm_up,
                                 protocol.every_ns, subject.input, subject.golden is not None),
         rounds=rounds, memory=memory, summary=_summary(counted, memory, judgement), parity=parity)
@@ -104,6 +105,15 @@ def _conditions(rounds: tuple[Round, ...], protocol: Protocol) -> tuple[Conditio
                ("clocks", "fixed", _clocks(first.clocks_khz), _clocks(last.clocks_khz)))
     return (affinity, *(Condition(name, aim, "not controlled", _text(before), _text(after), None)
                               for name, aim, before, after in watched))
+
+
+def _arithmetic(subject: Subject, attempts: Sequence[Attempt]) -> tuple[Condition, ...]:
+    """Whether half precision was in effect, where the manifest wants it of the runtime."""
+    if not subject.half_arithmetic:
+        return ()
+    half = all(attempt.run.report.half_arithmetic for attempt in attempts)
+    achieved: Achieved = "achieved" if half else "refused"
+    return (Condition("arithmetic", "float16", achieved, None, "float16" if half else "float32", None),)
 
 
 def _clocks(khz: Sequence[int | None]) -> str | None:

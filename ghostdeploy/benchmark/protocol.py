@@ -51,7 +51,7 @@ class Protocol:
         deadline = (START_SECONDS + (self.warm_up.max_ns + self.every_ns * runs) / 1e9
                     + SECONDS_PER_RUN * (runs + self.warm_up.fair_runs))
         return Job(subject.path, subject.model.format, task, subject.inputs, subject.outputs, threads, self.cpus, runs,
-                   self.warm_up, self.every_ns, deadline)
+                   self.warm_up, self.every_ns, deadline, subject.half_arithmetic)
 
 
 def order(count: int, rounds: int) -> Iterator[tuple[int, int]]:

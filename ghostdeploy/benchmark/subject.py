@@ -31,7 +31,10 @@ class Golden:
 
 @dataclass(frozen=True)
 class Subject:
-    """One artifact, ready to be measured. `sample` holds each input in the library's order (NCHW)."""
+    """One artifact, ready to be measured. `sample` holds each input in the library's order (NCHW).
+
+    `half_arithmetic` is how the manifest wants it run; a bare file says nothing, and is run as it is.
+    """
 
     path: Path
     model: MeasuredModel
@@ -40,6 +43,7 @@ class Subject:
     sample: tuple[Array, ...] = field(repr=False)
     input: str
     golden: Golden | None = field(repr=False)
+    half_arithmetic: bool = False
 
 
 def subjects(path: Path) -> tuple[Subject, ...]:
@@ -77,7 +81,7 @@ def _of_bundle(bundle: Bundle, artifact: Artifact) -> Subject:
     golden = Golden(_tensor(bundle.golden.output),
                     limit_for(artifact.precision, bundle.manifest["fusion"].get("noise")))
     return Subject(artifact.file, model, artifact.inputs, artifact.outputs, (_tensor(bundle.golden.input),),
-                   f"golden input of the bundle ({bundle.golden.image.name})", golden)
+                   f"golden input of the bundle ({bundle.golden.image.name})", golden, artifact.half_arithmetic)
 
 
 def _tensor(path: Path) -> Array:

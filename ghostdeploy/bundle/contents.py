@@ -21,6 +21,7 @@ from ghostdeploy.fusion import FusionReport
 from ghostdeploy.lowering.artifact import Lowered
 from ghostdeploy.model import Model
 from ghostdeploy.parity import Parity
+from ghostdeploy.plan import Plan
 from ghostdeploy.reference import Reference
 from ghostdeploy.tensors import FloatArray
 from ghostdeploy.writing import writing
@@ -35,14 +36,14 @@ class Product:
     parity: Parity
 
 
-def write_contents(staging: Path, model: Model, embedded: bool, truth: Reference, fusion: FusionReport,
+def write_contents(staging: Path, model: Model, plan: Plan, truth: Reference, fusion: FusionReport,
                    graph: GraphModule, labels: Labels | None, products: list[Product]) -> None:
     """Golden files, labels, manifest, card, notices, Android sources and checksums."""
     golden = _write_golden(staging, truth, labels)
     if labels is not None:
         write(staging / "labels.txt", "".join(f"{name}\n" for name in labels.names))
     deployed = cost(graph, torch.zeros_like(torch.from_numpy(truth.inputs[:1])))
-    document = manifest.document(model, embedded, truth, fusion, deployed, labels, golden, [
+    document = manifest.document(model, plan, truth, fusion, deployed, labels, golden, [
         manifest.artifact(staging / product.file, product.lowered, product.parity) for product in products])
     write(staging / MANIFEST, json.dumps(document, indent=2, allow_nan=False) + "\n")
     documents.write(staging, document, truth, labels)

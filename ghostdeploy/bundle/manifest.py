@@ -12,12 +12,14 @@ from typing import Any
 
 from ghostdeploy.bundle.labels import Labels
 from ghostdeploy.cost import Cost
+from ghostdeploy.device.half_arithmetic import arithmetic
 from ghostdeploy.device.records import to_json
 from ghostdeploy.digest import sha256
 from ghostdeploy.fusion import FusionReport
 from ghostdeploy.lowering.artifact import Format, Lowered
 from ghostdeploy.model import Model
 from ghostdeploy.parity import Parity
+from ghostdeploy.plan import Plan
 from ghostdeploy.reference import Reference
 from ghostdeploy.version import VERSION
 
@@ -42,6 +44,7 @@ class GoldenFiles:
 
 def artifact(file: Path, lowered: Lowered, parity: Parity) -> dict[str, Any]:
     """The entry of one artifact, from the file as written."""
+    computed = arithmetic(lowered.format, lowered.precision)
     return {
         "file": file.name, "format": lowered.format, "precision": lowered.precision, "sha256": sha256(file),
         "size": file.stat().st_size,
@@ -51,6 +54,7 @@ def artifact(file: Path, lowered: Lowered, parity: Parity) -> dict[str, Any]:
         "delegation": None if lowered.delegation is None else dataclasses.asdict(lowered.delegation),
         "parity": to_json(parity),
         "passes": dict(lowered.passes),
+        **({} if computed is None else {"arithmetic": to_json(computed)}),
     }
 
 
@@ -61,14 +65,15 @@ def runtime(lowered: Lowered) -> dict[str, Any]:
             "verified": {"package": package, "version": version(package)}}
 
 
-def document(model: Model, embedded: bool, truth: Reference, fusion: FusionReport, deployed: Cost,
+def document(model: Model, plan: Plan, truth: Reference, fusion: FusionReport, deployed: Cost,
              labels: Labels | None, golden: GoldenFiles, artifacts: list[dict[str, Any]]) -> dict[str, Any]:
     """The whole manifest as a JSON-ready dictionary."""
-    prep, card, weights = model.preprocessing, model.card, model.weights
+    prep, card, weights, profile = model.preprocessing, model.card, model.weights, plan.profile
     return {
         "schema_version": SCHEMA_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "target": "android",
+        "target": plan.target,
+        "profile": {"unit": profile.unit, "device": profile.measured.device, "date": profile.measured.date},
         "model": {
             "name": model.name, "card": None if card is None else card.name,
             "architecture": type(model.module).__name__,
@@ -81,7 +86,7 @@ def document(model: Model, embedded: bool, truth: Reference, fusion: FusionRepor
             "source": model.preprocessing_from, "input_size": prep.input_size, "resize": prep.resize, "crop": prep.crop,
             "interpolation": prep.interpolation, "mean": list(prep.mean), "std": list(prep.std),
             "colour_order": "rgb", "range": [0, 1],
-            "normalisation_inside": embedded, "softmax_inside": embedded,
+            "normalisation_inside": plan.embed_preprocessing, "softmax_inside": plan.embed_preprocessing,
         },
         "fusion": fusion.as_dict(),
         "artifacts": artifacts,

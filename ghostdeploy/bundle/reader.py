@@ -22,7 +22,10 @@ AGAIN = "export the bundle again"
 
 @dataclass(frozen=True)
 class Artifact:
-    """A model file of a bundle, as the manifest describes it."""
+    """A model file of a bundle, as the manifest describes it.
+
+    `half_arithmetic`: the runtime is to be asked to compute in half precision; the file alone does not say it.
+    """
 
     file: Path
     format: Format
@@ -31,6 +34,7 @@ class Artifact:
     size: int
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    half_arithmetic: bool
 
 
 @dataclass(frozen=True)
@@ -165,4 +169,4 @@ def _artifact(root: Path, entry: dict[str, Any]) -> Artifact:
     inputs, outputs = (tuple(TensorSpec(**{**spec, "shape": tuple(spec["shape"])}) for spec in entry[key])
                        for key in ("inputs", "outputs"))
     return Artifact(_member(root, entry["file"]), entry["format"], entry["precision"], entry["sha256"], entry["size"],
-                    inputs, outputs)
+                    inputs, outputs, entry.get("arithmetic", {}).get("by") == "runtime")

@@ -29,7 +29,7 @@ app = typer.Typer(
 
 
 def _register() -> None:
-    from ghostdeploy.cli import bench, devices, doctor, export, inspect, models, verify
+    from ghostdeploy.cli import bench, devices, doctor, export, inspect, models, tune, verify
 
     app.command("models")(models.models)
     app.command("inspect")(inspect.inspect)
@@ -38,6 +38,7 @@ def _register() -> None:
     app.command("devices")(devices.devices)
     app.command("doctor")(doctor.doctor)
     app.command("bench")(bench.bench)
+    app.command("tune")(tune.tune)
 
 
 _register()

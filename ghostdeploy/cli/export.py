@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich import box
 from rich.console import Console
@@ -24,6 +24,7 @@ from ghostdeploy.cli.options import (
     MeanOption,
     ModelOption,
     PrecisionOption,
+    ProfileOption,
     RandomOption,
     StdOption,
     TargetOption,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from ghostdeploy.bundle import Bundle
     from ghostdeploy.model import Model
     from ghostdeploy.progress import Progress
+    from ghostdeploy.tuning import Target
 
 
 def export(
@@ -47,7 +49,8 @@ def export(
     input_size: InputSizeOption = None, weights: WeightsOption = "auto", random_weights: RandomOption = False,
     mean: MeanOption = None, std: StdOption = None, crop: CropOption = None, interpolation: InterpolationOption = None,
     embed_preprocessing: EmbedOption = False, require_delegation: DelegationOption = None,
-    calibration: CalibrationOption = None, output: BundleOption = None, force: ForceOption = False,
+    calibration: CalibrationOption = None, profile: ProfileOption = None, output: BundleOption = None,
+    force: ForceOption = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Turn a trained checkpoint into proven .pte and .tflite artifacts.
@@ -55,26 +58,26 @@ def export(
     Example: [bold]ghostdeploy export --target android --checkpoint ghostnetv3-1.0.pth.tar -o dist/ghostnet[/]
     """
     copy = which_weights(weights)
-    if target != "android":
-        raise UsageError(f"--target {target} is not known", "", "the one target of this version is android")
     if calibration is not None:
         raise UsageError("--calibration is for int8, which is not built yet", "", "leave it out")
     with stages(quiet=as_json) as progress:
         progress.stage("load the checkpoint" if checkpoint else "build the model")
         from ghostdeploy.bundle import check_target
-        from ghostdeploy.exporter import Plan
         from ghostdeploy.exporter import export as run
         from ghostdeploy.loading import load
+        from ghostdeploy.plan import Plan
 
-        plan = Plan(names(formats), names(precision), labels, embed_preprocessing, require_delegation)
+        plan = Plan(names(formats), names(precision), labels, embed_preprocessing, require_delegation,
+                    cast("Target", target), profile)
         if output is not None:
             check_target(output, force=force)
         subject = load(checkpoint, model=model, weights=copy, random_weights=random_weights, input_size=input_size)
         beware(progress, subject, model)
         directory = output or Path("dist") / subject.name
         bundle = run(subject, directory, formats=plan.formats, precisions=plan.precisions, labels=labels,
-                     embed_preprocessing=embed_preprocessing, require_delegation=require_delegation, force=force,
-                     preprocessing=changed(subject.preprocessing, mean, std, crop, interpolation), progress=progress)
+                     embed_preprocessing=embed_preprocessing, require_delegation=require_delegation,
+                     target=plan.target, profile=profile, force=force, progress=progress,
+                     preprocessing=changed(subject.preprocessing, mean, std, crop, interpolation))
     document = {"bundle": str(directory), "manifest": bundle.manifest}
     emit(document, lambda console: render(console, bundle), as_json=as_json)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 from ghostdeploy.errors import UsageError
-from ghostdeploy.preprocessing import Interpolation, Preprocessing
+
+if TYPE_CHECKING:
+    from ghostdeploy.preprocessing import Interpolation, Preprocessing  # imports numpy, which --help can do without
 
 ModelOption = Annotated[str | None, typer.Option(
     "--model", metavar="NAME",
@@ -18,7 +20,10 @@ WeightsOption = Annotated[str, typer.Option(
     "--weights", metavar="raw|ema", help="Which copy to take where a checkpoint holds both; EMA by default.")]
 CheckpointOption = Annotated[Path | None, typer.Option(
     "--checkpoint", metavar="FILE", help=".pth, .pt, .pth.tar or .safetensors.")]
-TargetOption = Annotated[str, typer.Option("--target", help="Where the artifacts will run.")]
+TargetOption = Annotated[str, typer.Option(
+    "--target", help="Where the artifacts will run: android (forms chosen by ARM instructions) or host (x86 times).")]
+ProfileOption = Annotated[Path | None, typer.Option(
+    "--profile", metavar="FILE", help="What `ghostdeploy tune` measured, instead of the target's own profile.")]
 FormatOption = Annotated[str, typer.Option("--format", help="Of pte, tflite, onnx; comma-separated.")]
 PrecisionOption = Annotated[str, typer.Option(
     "--precision", help="Of fp32, fp16; comma-separated. fp16 halves a .tflite; a .pte hardly shrinks.")]
@@ -58,7 +63,7 @@ def changed(known: Preprocessing, mean: str | None, std: str | None, crop: float
         return None
     return replace(known, mean=known.mean if mean is None else _channels("--mean", mean),
                    std=known.std if std is None else _channels("--std", std), crop=known.crop if crop is None else crop,
-                   interpolation=known.interpolation if interpolation is None else cast(Interpolation, interpolation))
+                   interpolation=known.interpolation if interpolation is None else cast("Interpolation", interpolation))
 
 
 def _channels(option: str, text: str) -> tuple[float, float, float]:

@@ -31,6 +31,8 @@ class Job:
         cpus: indices to pin every thread to; None leaves the scheduler free.
         every_ns: time between the starts of timed runs (an app's cadence); 0 is back to back.
         deadline_s: wall-clock seconds after which the process is a hang.
+        half_arithmetic: have XNNPACK compute the floats of a .tflite in half precision where the device can; where it
+            cannot, they are computed in float32, and the report says so.
     """
 
     artifact: Path
@@ -44,6 +46,7 @@ class Job:
     warm_up: WarmUpRule = ANDROIDX
     every_ns: int = 0
     deadline_s: float = 120.0
+    half_arithmetic: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ class RoundReport:
 
     `first_ns` is the first `invoke` after loading: it holds what the runtime puts off until then (packing weights,
     touching memory), and neither feeding nor reading; None where no sample was given. `cpus` is the affinity read back
-    from every thread of the process after the work, not the one asked for.
+    from every thread of the process after the work, not the one asked for. `half_arithmetic` is what was in effect.
     """
 
     runtime: RuntimeInfo
@@ -106,6 +109,7 @@ class RoundReport:
     first_ns: int | None
     timing: Timing | None
     memory: Memory | None
+    half_arithmetic: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,3 +22,8 @@ def manifest() -> dict[str, Any]:
 def result() -> dict[str, Any]:
     """The schema of what `bench -o` writes."""
     return _schema("result")
+
+
+def profile() -> dict[str, Any]:
+    """The schema of what `tune -o` writes."""
+    return _schema("profile")

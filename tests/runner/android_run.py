@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ghostdeploy.device.android import command, report, store
+from ghostdeploy.device.android import command, qemu, report, store
 from ghostdeploy.device.android.document import Document, parse
 from ghostdeploy.device.android.hosted import hosted
 from ghostdeploy.device.android.pinned import Abi, RuntimeName
@@ -29,19 +29,19 @@ class Ended:
 
 
 def run_words(runtime: RuntimeName, abi: Abi, words: Sequence[str | Path], timeout: float = 120,
-              directory: Path | None = None) -> Ended:
+              directory: Path | None = None, cpu: str = qemu.CPU_MODEL) -> Ended:
     """Run a program with these options, `--result` and `--output` excepted."""
     with tempfile.TemporaryDirectory(prefix="ghostdeploy-test-") as name:
         folder = Path(name)
         ended = hosted(runtime, abi).run(*words, "--result", folder / "result", "--output", folder / "output",
-                                         timeout=timeout, directory=directory)
+                                         timeout=timeout, directory=directory, cpu=cpu)
         assert (folder / "result").is_file(), ended.stderr[-2000:]
         assert not list(folder.glob("*.part"))
         outputs = (folder / "output").read_bytes() if (folder / "output").is_file() else b""
         return Ended(ended.returncode, ended.stdout, ended.stderr, parse((folder / "result").read_bytes()), outputs)
 
 
-def run_job(job: Job, abi: Abi, samples: Sequence[Sequence[Any]]) -> tuple[Run, Ended]:
+def run_job(job: Job, abi: Abi, samples: Sequence[Sequence[Any]], cpu: str = qemu.CPU_MODEL) -> tuple[Run, Ended]:
     """Run `job`, whose `inputs` must be told, as the phone will."""
     assert job.inputs is not None
     runtime = RUNTIME[job.format]
@@ -55,6 +55,6 @@ def run_job(job: Job, abi: Abi, samples: Sequence[Sequence[Any]]) -> tuple[Run, 
         for option in ("--result", "--output"):
             at = words.index(option)
             del words[at:at + 2]
-        ended = run_words(runtime, abi, words, job.deadline_s)
+        ended = run_words(runtime, abi, words, job.deadline_s, cpu=cpu)
     assert ended.stdout == ""
     return report.run_of(job, ended.document, ended.outputs, store.runtime_library(runtime, abi)), ended

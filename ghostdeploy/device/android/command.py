@@ -33,6 +33,8 @@ def words(job: Job, samples: int, files: Files) -> list[str]:
         options["--cpus"] = f"{sum(1 << index for index in job.cpus):x}"
     if files.library is not None:
         options["--library"] = files.library
+    if job.half_arithmetic:
+        options["--half-arithmetic"] = 1
     pairs = [*options.items(), *(("--input", path) for path in files.inputs)]
     return [str(word) for pair in pairs for word in pair]
 

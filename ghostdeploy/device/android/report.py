@@ -45,7 +45,8 @@ def run_of(job: Job, document: Document, outputs: bytes, library: RuntimeLibrary
     threads = Threads(measured.threads.wanted, measured.threads.in_effect)
     report = RoundReport(info, inputs, outs, threads, measured.cpus, measured.load_ns, measured.first_ns,
                          _timing(measured.timing),
-                         _memory(measured.memory, measured.runs) if document.task == "memory" else None)
+                         _memory(measured.memory, measured.runs) if document.task == "memory" else None,
+                         measured.half_arithmetic)
     return Run(report, tuple(_arrays(kept, measured, outs, outputs) for kept in measured.kept))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 from ghostdeploy.device.android import elf, qemu
 from ghostdeploy.device.arm_instructions.blocks import NOWHERE
-from ghostdeploy.device.arm_instructions.count import RUNS, Instructions, of, processes
+from ghostdeploy.device.arm_instructions.count import Instructions, counted, of
 from ghostdeploy.device.arm_instructions.encodings import CLASSES, Class, class_of
 from ghostdeploy.device.arm_instructions.functions import Functions, functions
 from ghostdeploy.lowering.artifact import Format
@@ -60,20 +60,24 @@ class Attribution:
 
 
 def attribute(artifact: Path, format: Format, *, cpu: str = qemu.CPU_MODEL, threads: int = 1,
-              runs: Sequence[int] = RUNS, half_arithmetic: bool = False) -> Attribution:
+              half_arithmetic: bool = False) -> Attribution:
     """Attribute the instructions of one inference to functions. Raises: as `count`."""
-    counted = processes(artifact, format, cpu, threads, runs, half_arithmetic)
-    first, last = counted[0].blocks.by_place(), counted[-1].blocks.by_place()
-    inferences = runs[-1] - runs[0]
+    found = counted(artifact, format, cpu, threads, half_arithmetic)
+    spent: Counter[tuple[Path, int]] = Counter()
+    for part in found.parts:
+        spent.update(found.blocks.by_place(part.blocks))
+    return Attribution(of(found, cpu), places(spent))
+
+
+def places(spent: Mapping[tuple[Path, int], int]) -> tuple[Place, ...]:
+    """The functions in which instructions were `spent` (by file and offset), those with most first."""
     mixes: dict[tuple[Path, int, int], Counter[Class]] = {}
-    for (path, offset), times in last.items():
-        if times != first[path, offset]:
-            code = _code(path)
-            start, end = code.functions.around(code.address(offset))
-            mixes.setdefault((path, start, end), Counter())[code.class_at(offset)] += times - first[path, offset]
-    places = [_place(path, start, end, mix, inferences) for (path, start, end), mix in mixes.items()]
-    return Attribution(of(counted, cpu, format, tuple(runs)),
-                       tuple(sorted(places, key=lambda place: place.instructions, reverse=True)))
+    for (path, offset), times in spent.items():
+        code = _code(path)
+        start, end = code.functions.around(code.address(offset))
+        mixes.setdefault((path, start, end), Counter())[code.class_at(offset)] += times
+    found = [_place(path, start, end, mix) for (path, start, end), mix in mixes.items()]
+    return tuple(sorted(found, key=lambda place: place.instructions, reverse=True))
 
 
 def kind_of(mix: Mapping[Class, int]) -> Kind:
@@ -132,10 +136,9 @@ def _code(path: Path) -> _Code:
         return _Code(data, (), Functions((), ()))
 
 
-def _place(path: Path, start: int, end: int, mix: Counter[Class], inferences: int) -> Place:
-    each = {name: round(mix[name] / inferences) for name in CLASSES if mix[name]}
-    return Place("" if path == NOWHERE else path.name, start, end, round(sum(mix.values()) / inferences), each,
-                 kind_of(mix))
+def _place(path: Path, start: int, end: int, mix: Counter[Class]) -> Place:
+    each = {name: mix[name] for name in CLASSES if mix[name]}
+    return Place("" if path == NOWHERE else path.name, start, end, sum(each.values()), each, kind_of(mix))
 
 
 def _sums(pairs: Iterable[tuple[K, int]]) -> dict[K, int]:

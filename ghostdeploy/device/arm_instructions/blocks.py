@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,22 +34,26 @@ class Mapping:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What ran from the mark before to this one, which is the `mark`th that was given."""
+
+    blocks: tuple[Block, ...]
+    mark: int
+
+
+@dataclass(frozen=True)
 class Blocks:
-    """One process. `maps` are in the order of their addresses."""
+    """One process. `maps` are in the order of their addresses, `parts` in time; what follows the last is in none."""
 
     blocks: tuple[Block, ...]
     maps: tuple[Mapping, ...]
+    parts: tuple[Part, ...]
 
-    @property
-    def total(self) -> int:
-        """Instructions retired by the whole process."""
-        return sum(block.instructions * block.runs for block in self.blocks)
-
-    def by_place(self) -> Counter[tuple[Path, int]]:
+    def by_place(self, blocks: Iterable[Block]) -> Counter[tuple[Path, int]]:
         """How often each instruction ran, by file and offset in the file; `NOWHERE` for code that is in no file."""
         starts = [mapping.start for mapping in self.maps]
         counts: Counter[tuple[Path, int]] = Counter()
-        for block in self.blocks:
+        for block in blocks:
             for address in _addresses(block):
                 i = bisect.bisect_right(starts, address) - 1
                 mapping = self.maps[i] if i >= 0 and address < self.maps[i].end else None
@@ -57,6 +61,11 @@ class Blocks:
                                                                     address - mapping.start + mapping.offset)
                 counts[place] += block.runs
         return counts
+
+
+def total(blocks: Iterable[Block]) -> int:
+    """Instructions retired."""
+    return sum(block.instructions * block.runs for block in blocks)
 
 
 def read(path: Path) -> Blocks:
@@ -72,14 +81,20 @@ def read(path: Path) -> Blocks:
                            "the counter is known to work with Debian's qemu-user 7.2") from error
     if not lines or lines[-1] != "end":
         raise RunnerFailed("the instruction counter's file is cut", "", "free space is needed in the temporary folder")
-    blocks, maps = [], []
+    blocks: list[Block] = []
+    maps: list[Mapping] = []
+    part: list[Block] = []
+    parts: list[Part] = []
     for line in lines[:-1]:
         kind, *words = line.split(" ", 4)
-        if kind == "block":
-            blocks.append(Block(int(words[0], 16), int(words[1]), int(words[2])))
-        else:
+        if kind == "mark":
+            parts.append(Part(tuple(part), int(words[0])))
+            part = []
+        elif kind == "map":
             maps.append(Mapping(int(words[0], 16), int(words[1], 16), int(words[2], 16), Path(words[3])))
-    return Blocks(tuple(blocks), tuple(sorted(maps, key=lambda mapping: mapping.start)))
+        else:
+            (part if kind == "part" else blocks).append(Block(int(words[0], 16), int(words[1]), int(words[2])))
+    return Blocks(tuple(blocks), tuple(sorted(maps, key=lambda mapping: mapping.start)), tuple(parts))
 
 
 def _addresses(block: Block) -> Iterator[int]:

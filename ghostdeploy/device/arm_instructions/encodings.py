@@ -20,7 +20,7 @@ VECTOR: Final[tuple[tuple[Class, tuple[tuple[int, int], ...]], ...]] = (
                      (0xFFE0FC00, 0x4E80A400))),                                    # SMMLA
     ("integer multiply", ((0x9F20F400, 0x0E209400), (0x9F20DC00, 0x0E208000),       # MLA, MUL; SMLAL, SMLSL
                           (0x9F20FC00, 0x0E20C000), (0x9F20F400, 0x0E20B400),       # SMULL; SQDMULH, SQRDMULH
-                          (0xBF00F400, 0x0F008000), (0x9F009400, 0x2F000000),       # by element: MUL, MLA, MLS
+                          (0xBF00F400, 0x0F008000), (0xBF00B400, 0x2F000000),       # by element: MUL, MLA, MLS
                           (0x9F00B400, 0x0F002000), (0x9F00F400, 0x0F00A000),       # by element: SMLAL, SMLSL, SMULL
                           (0xBF00E400, 0x0F00C000))),                               # by element: SQDMULH, SQRDMULH
     ("float arithmetic", ((0x9F20C400, 0x0E20C400), (0x9F60C400, 0x0E400400),       # FADD, FMUL, FMAX ..; FP16

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ghostdeploy.device.android import command
 from ghostdeploy.device.android.report import run_of
 from ghostdeploy.device.base import DeviceInfo, DeviceState
 from ghostdeploy.device.control import Control, Wishes
+from ghostdeploy.device.half_arithmetic import can_compute_half
 from ghostdeploy.device.job import Job, Run
 from ghostdeploy.device.phone import deploy, detached, ending, runs
 from ghostdeploy.device.phone.claim import Claim, claimed
@@ -88,6 +90,8 @@ class PhoneDevice:
         if job.inputs is None:
             raise UsageError("a job on a phone must say what its inputs are", "", "please report it")
         needed = self._equipment(job.artifact, job.format)
+        # XNNPACK refuses the whole model where the CPU cannot (tests/runner/test_half_arithmetic.py).
+        job = replace(job, half_arithmetic=job.half_arithmetic and can_compute_half(self._info.features))
         tools, model = self._store(needed.tools), self._store([needed.model])
         # ExecuTorch's program is linked to its library.
         library = tools / needed.library.soname if needed.library.name == "tflite" else None

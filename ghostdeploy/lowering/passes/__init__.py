@@ -19,22 +19,27 @@ from ghostdeploy.lowering.passes.hardtanh_limits import SpellHardtanhLimits
 from ghostdeploy.lowering.passes.identity_taps import IdentityTaps
 from ghostdeploy.lowering.passes.keepdim_mean import KeepdimMean
 from ghostdeploy.lowering.passes.known_values import FoldKnownValues
+from ghostdeploy.lowering.passes.layer_norm_products import LayerNormAsProducts
 from ghostdeploy.lowering.passes.loose_views import LoosenViews
+from ghostdeploy.lowering.passes.merged_permutes import MergePermutes
 from ghostdeploy.lowering.passes.nearest_gather import NearestAsGather
 from ghostdeploy.lowering.passes.nearest_slices import NearestAsSlices
 from ghostdeploy.lowering.passes.noops import DropNoops
+from ghostdeploy.lowering.passes.norm_affine import NormAffineIntoLinear
 from ghostdeploy.lowering.passes.padded_average import AveragePoolAsDepthwise
 from ghostdeploy.lowering.passes.pointwise_of_concatenation import PointwiseOfConcatenation
 from ghostdeploy.lowering.passes.select_slice import SelectAsSlice
 from ghostdeploy.lowering.passes.silu_product import SiluAsProduct
+from ghostdeploy.lowering.passes.split_projection import SplitProjection
 from ghostdeploy.lowering.passes.split_slices import SplitAsSlices
 
 __all__ = ["AdaptivePoolAsPool", "Alternative", "AttentionAsProducts", "AveragePoolAsDepthwise",
            "ConcatenationPastDepthwise", "DropCeilMode", "DropNoops", "ExcludeEmptyPadding", "FiveTapsAsThreeAndThree",
-           "FloatScalars", "FoldKnownValues", "HardSigmoidAsClamp", "IdentityTaps", "KeepdimMean", "LoosenViews",
-           "NearestAsGather", "NearestAsSlices", "Outcome", "PointwiseOfConcatenation", "Refusal", "Rewrite",
-           "SelectAsSlice", "SiluAsProduct", "Site", "SpellAsView", "SpellHardtanhLimits", "SplitAsSlices", "Wanted",
-           "nowhere", "run"]
+           "FloatScalars", "FoldKnownValues", "HardSigmoidAsClamp", "IdentityTaps", "KeepdimMean",
+           "LayerNormAsProducts", "LoosenViews", "MergePermutes", "NearestAsGather", "NearestAsSlices",
+           "NormAffineIntoLinear", "Outcome", "PointwiseOfConcatenation", "Refusal", "Rewrite", "SelectAsSlice",
+           "SiluAsProduct", "Site", "SpellAsView", "SpellHardtanhLimits", "SplitAsSlices", "SplitProjection", "Wanted",
+           "alternatives", "nowhere", "run"]
 
 
 def alternatives(wanted: Wanted) -> tuple[Alternative, ...]:

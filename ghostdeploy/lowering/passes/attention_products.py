@@ -40,12 +40,17 @@ class AttentionAsProducts(Rewrite):
         """Two batched products around a softmax."""
         width = shape(operand(node))[-1]
         scale: float = node.kwargs.get("scale") or 1.0 / math.sqrt(width)  # type: ignore[assignment]
-        query, key, value = (self._flat(module, operand(node, i)) for i in range(3))
+        query, value = (self._flat(module, operand(node, i)) for i in (0, 2))
         scaled = emit(module, aten.mul.Tensor, query, float(scale))
-        scores = emit(module, aten.bmm.default, scaled, emit(module, aten.permute.default, key, [0, 2, 1]))
+        scores = emit(module, aten.bmm.default, scaled, self._flat(module, self._transposed(module, operand(node, 1))))
         weights = emit(module, aten.softmax.int, scores, -1)
         mixed = emit(module, aten.bmm.default, weights, value)
         replace(node, emit(module, aten.reshape.default, mixed, list(shape(node))))
+
+    def _transposed(self, module: GraphModule, key: Node) -> Node:
+        """Before the heads are flattened, so that `MergePermutes` finds the permutation that brought them there."""
+        axes = list(range(len(shape(key))))
+        return emit(module, aten.permute.default, key, [*axes[:-2], axes[-1], axes[-2]])
 
     def _flat(self, module: GraphModule, tensor: Node) -> Node:
         """[..., tokens, width] as [heads, tokens, width]; a copy where the strides demand one."""

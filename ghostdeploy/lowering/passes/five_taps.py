@@ -15,7 +15,7 @@ from ghostdeploy.lowering.passes.convolutions import geometry, is_depthwise, unk
 
 # Of the taps' magnitudes, summed: roots of polynomials of degree four come out of float64 with that much to spare.
 EXACT = 1e-9
-# A tap this small beside the largest adds less than float32 rounds off; its polynomial has a root beyond float64's reach.
+# A tap this small beside the largest adds less than float32 rounds off, and is a root beyond the reach of float64.
 NOTHING = 1e-12
 PAIRINGS = (((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2)))
 

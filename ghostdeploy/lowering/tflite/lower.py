@@ -10,7 +10,15 @@ from torch.fx import GraphModule, Node
 from ghostdeploy import graph
 from ghostdeploy.errors import UsageError
 from ghostdeploy.lowering.artifact import Layout, Lowered, Precision, RuntimeNeed, TensorSpec
-from ghostdeploy.lowering.passes import HardSigmoidAsClamp, Wanted, alternatives, base, nowhere
+from ghostdeploy.lowering.passes import (
+    HardSigmoidAsClamp,
+    NormAffineIntoLinear,
+    SplitProjection,
+    Wanted,
+    alternatives,
+    base,
+    nowhere,
+)
 from ghostdeploy.lowering.tflite import versions
 from ghostdeploy.lowering.tflite.delegation import delegation
 from ghostdeploy.lowering.tflite.emission import Emission
@@ -22,7 +30,7 @@ from ghostdeploy.progress import SILENT, Progress
 
 FAMILIES = ("activations", "attention", "convolution", "elementwise", "gelu", "joining", "linear", "normalisation",
             "padding", "pooling", "reduction", "shape", "slicing", "upsample")
-REWRITES: tuple[base.Rewrite, ...] = (HardSigmoidAsClamp(unit=False),)
+REWRITES: tuple[base.Rewrite, ...] = (HardSigmoidAsClamp(unit=False), NormAffineIntoLinear(), SplitProjection())
 
 for _family in FAMILIES:  # importing a family registers its emitters
     importlib.import_module(f"ghostdeploy.lowering.tflite.{_family}")

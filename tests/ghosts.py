@@ -1,0 +1,40 @@
+"""Small networks with every site that an alternative rewrite knows."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+class Ghost(nn.Module):
+    """A Ghost module: a 1x1 convolution, and beside it a depthwise one of its result."""
+
+    def __init__(self, inside: int, outside: int, kernel: int, act: nn.Module | None) -> None:
+        super().__init__()
+        self.primary = nn.Conv2d(inside, outside, 1)
+        self.cheap = nn.Conv2d(outside, outside, kernel, padding=kernel // 2, groups=outside)
+        self.act = act or nn.Identity()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.act(self.primary(x))
+        return torch.cat([y, self.act(self.cheap(y))], 1)
+
+
+class Small(nn.Module):
+    """Two Ghost modules with a depthwise stride between them, five taps, and a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            Ghost(3, 6, 3, nn.ReLU()), nn.Conv2d(12, 12, 3, 2, 1, groups=12), Ghost(12, 8, 3, None),
+            nn.Conv2d(16, 16, (1, 5), padding=(0, 2), groups=16), nn.ReLU())
+        self.head = nn.Linear(16, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.features(x).mean((2, 3)))
+
+
+def small() -> Small:
+    """Always the same weights; also a factory for `--model tests.ghosts:small`."""
+    torch.manual_seed(0)
+    return Small().eval()

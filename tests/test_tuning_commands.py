@@ -1,0 +1,59 @@
+"""`tune`, `export --profile` and `export --target` as typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ghostdeploy.lowering.passes import Site
+from ghostdeploy.tuning import Measured, Profile, SiteCost
+from tests.commands import ghostdeploy
+
+EXPORT = ("export", "--model", "tests.ghosts:small", "--random-weights", "--input-size", "32", "--format", "tflite")
+SITE = Site("five-taps-as-three-and-three", (16, 16, 1, 5, 16))
+
+
+def test_export_applies_what_a_profile_found_cheaper_and_stays_exact(tmp_path: Path) -> None:
+    path = tmp_path / "profile.json"
+    Profile("ns", Measured("made up for a test", {}, "2026-11-26"),
+            (SiteCost("tflite", "fp32", SITE, 2.0, 1.0),)).save(path)
+    ended = ghostdeploy(*EXPORT, "--profile", path, "-o", tmp_path / "out", "--json")
+    assert ended.code == 0, ended.stderr
+    (artifact,) = ended.json["manifest"]["artifacts"]
+    assert artifact["passes"]["five-taps-as-three-and-three"] == 1
+    assert artifact["passes"]["identity-taps"] == 0
+    assert artifact["parity"]["max_rel_error"] <= 1e-5
+    assert ended.json["manifest"]["profile"] == {"unit": "ns", "device": "made up for a test", "date": "2026-11-26"}
+
+
+def test_bad_profiles_and_targets_are_named_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "profile.json").write_text("{}")
+    ghostdeploy(*EXPORT, "--profile", tmp_path / "profile.json", "-o", tmp_path / "out").assert_clean_error(
+        "profile-invalid", 3)
+    ghostdeploy(*EXPORT, "--profile", tmp_path / "none.json", "-o", tmp_path / "out").assert_clean_error(
+        "file-missing", 3)
+    ghostdeploy(*EXPORT, "--target", "ios", "-o", tmp_path / "out").assert_clean_error("usage", 2)
+    assert not (tmp_path / "out").exists()
+
+
+def test_tune_writes_a_profile_of_this_machine_that_export_takes(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    tuned = ghostdeploy("tune", "--model", "tests.ghosts:small", "--input-size", "8", "--format", "tflite", "--device",
+                        "local", "-o", path, "--json")
+    assert tuned.code == 0, tuned.stderr
+    assert json.loads(path.read_text()) == {key: tuned.json[key] for key in ("schema_version", "unit", "measured",
+                                                                             "sites")}
+    assert {site["pass"] for site in tuned.json["sites"]} >= {"identity-taps", "five-taps-as-three-and-three"}
+    assert tuned.json["unit"] == "ns"
+    again = ghostdeploy("tune", "--model", "tests.ghosts:small", "--input-size", "8", "--format", "tflite",
+                        "--add-to", path, "-o", path)
+    assert again.code == 0, again.stderr
+    assert "rewritten over plain" in again.stdout
+    assert json.loads(path.read_text())["sites"] == tuned.json["sites"]     # known sites are not measured again
+
+
+def test_tune_names_what_it_lacks(tmp_path: Path) -> None:
+    ghostdeploy("tune", "-o", tmp_path / "p.json").assert_clean_error("usage", 2)
+    ghostdeploy("tune", "--model", "ghostnetv3", "-o", tmp_path / "p.json").assert_clean_error("model-unknown", 3)
+    ghostdeploy("tune", "--model", "tests.ghosts:small", "--precision", "int8", "-o",
+                tmp_path / "p.json").assert_clean_error("usage", 2)

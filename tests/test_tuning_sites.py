@@ -1,0 +1,83 @@
+"""Sites: found in a graph, cut out of it, lowered alone and measured."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ghostdeploy.device.lookup import opened
+from ghostdeploy.lowering.passes import Site, alternatives, run
+from ghostdeploy.lowering.tflite import lower_tflite
+from ghostdeploy.parity import ArtifactUnderTest
+from ghostdeploy.trace import trace
+from ghostdeploy.tuning.meters import TimeMeter
+from ghostdeploy.tuning.sites import sites
+from ghostdeploy.tuning.tune import tune
+from tests.ghosts import small
+
+EXAMPLE = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+def test_every_site_is_found_once_also_those_that_other_rewrites_make() -> None:
+    found = {site.site for site in sites(trace(small(), EXAMPLE), EXAMPLE)}
+    assert found == {Site("identity-taps", (32, 32, 3, 3, 3, 6)), Site("identity-taps", (16, 16, 3, 3, 12, 8)),
+                     Site("concatenation-past-depthwise", (32, 32, 3, 3, 2, 2, 6, 6)),
+                     Site("concatenation-past-depthwise", (16, 16, 1, 5, 1, 1, 8, 8)),
+                     Site("five-taps-as-three-and-three", (16, 16, 1, 5, 16)),
+                     # once the concatenation has moved past a depthwise convolution, or five taps are three and three
+                     Site("five-taps-as-three-and-three", (16, 16, 1, 5, 8)),
+                     Site("pointwise-of-concatenation", (16, 16, 1, 1, 8, 6, 6)),
+                     Site("concatenation-past-depthwise", (16, 16, 1, 3, 1, 1, 8, 8))}
+
+
+def test_both_forms_of_a_site_compute_the_same_and_lower_alone() -> None:
+    for site in sites(trace(small(), EXAMPLE), EXAMPLE):
+        changed = copy.deepcopy(site.module)
+        outcomes = run(alternatives(lambda other, site=site: other == site.site), changed, site.inputs)
+        assert sum(outcome.changed for outcome in outcomes) == 1
+        (plain,), (rewritten,) = site.module(*site.inputs), changed(*site.inputs)
+        torch.testing.assert_close(rewritten, plain, rtol=1e-5, atol=1e-6)
+        assert len(lower_tflite(site.module, site.inputs).inputs) == len(site.inputs)
+
+
+def test_wanted_sites_are_rewritten_and_no_others() -> None:
+    graph = trace(small(), EXAMPLE)
+    site = Site("identity-taps", (16, 16, 3, 3, 12, 8))
+    passes = dict(lower_tflite(graph, EXAMPLE, wanted=lambda other: other == site).passes)
+    assert passes["identity-taps"] == 1
+    assert passes["five-taps-as-three-and-three"] == passes["concatenation-past-depthwise"] == 0
+
+
+def test_tuning_measures_both_forms_on_the_device(tmp_path: Path) -> None:
+    class Two(nn.Sequential):
+        """One site of one kind."""
+
+    module = Two(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, (5, 1), padding=(2, 0), groups=8), nn.Flatten()).eval()
+    example = torch.randn(1, 3, 16, 16)
+    with opened("local") as device:
+        known = tune([(module, example)], TimeMeter(device), formats=("tflite",))
+    (cost,) = known.sites
+    assert cost.site == Site("five-taps-as-three-and-three", (16, 16, 5, 1, 8))
+    assert cost.plain > 0
+    assert cost.rewritten > 0
+    assert known.unit == "ns"
+    assert known.measured.runtimes["tflite"].startswith("litert 2.")
+    with opened("local") as device:     # nothing is measured again
+        assert tune([(module, example)], TimeMeter(device), formats=("tflite",), known=known).sites == known.sites
+
+
+@pytest.mark.phones
+def test_instructions_of_a_site_are_the_same_every_time(tmp_path: Path) -> None:
+    from ghostdeploy.tuning.meters import InstructionMeter
+
+    graph = trace(small(), EXAMPLE)
+    path = tmp_path / "small.tflite"
+    path.write_bytes(lower_tflite(graph, EXAMPLE).data)
+    artifact = ArtifactUnderTest(path, "tflite", "fp32")
+    first, second = InstructionMeter("cortex-a76").costs([artifact, artifact], [np.zeros((1, 3, 32, 32), np.float32)])
+    assert first == pytest.approx(second, rel=1e-3)
