@@ -10,7 +10,7 @@ STAMP  := $(VENV)/.ready
 # core, and with the packages' own tests: 68 of the 148 s of a set-up. Templates among the files do not compile.
 COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/tests?/'
 
-.PHONY: setup runner wheel demo bench-peers test lint test-phones test-zoo clean
+.PHONY: setup runner wheel demo bench-peers bench-arm test lint test-phones test-zoo clean
 
 setup: $(STAMP)
 
@@ -68,6 +68,11 @@ test: lint .venv-tflite214/.ready .venv-mediapipe/.ready
 	@echo "== pytest =="
 	@$(BIN)/python -m pytest -m "not zoo and not alone and not phones" -n 2 --dist worksteal
 	@$(BIN)/python -m pytest -m alone
+
+# Arm64 instructions per inference, ours beside others (a proxy, not time): make bench-arm ARGS="--models mobilenetv2_100"
+# or ARGS=--quick. What is counted is kept in build/bench-arm. docs/arm.md is what it wrote: ARGS="-o docs/arm.json".
+bench-arm: setup
+	@$(BIN)/python -m benchmarks.arm $(ARGS)
 
 # A real adbd in namespaces, arm64 programs under qemu: Debian packages, and root (or user namespaces).
 PHONE_TOOLS := adb qemu-aarch64

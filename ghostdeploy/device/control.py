@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from ghostdeploy.device.condition import Condition, Finding
+
 if TYPE_CHECKING:
     from ghostdeploy.device.base import Core, DeviceState
-    from ghostdeploy.device.condition import Condition, Finding
 
 CloseApps = Literal["none", "background", "all"]
 

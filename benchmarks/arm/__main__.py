@@ -1,0 +1,55 @@
+"""`python -m benchmarks.arm`: the comparison by arm64 instructions as a command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.arm.counting import compare
+from benchmarks.arm.table import markdown
+from benchmarks.models import MODELS, QUICK
+from ghostdeploy.cli import quieten, wait_politely
+from ghostdeploy.cli.options import names
+from ghostdeploy.cli.output import show_error
+from ghostdeploy.device import records
+from ghostdeploy.device.android import qemu
+from ghostdeploy.errors import GhostdeployError
+
+
+def bench(
+    models: Annotated[str, typer.Option(metavar="A,B", help="Cards; all of the comparison by default.")] = "",
+    quick: Annotated[bool, typer.Option("--quick", help="Two models.")] = False,
+    cpu: Annotated[str, typer.Option(metavar="NAME", help="The emulated CPU, as qemu names it.")] = qemu.CPU_MODEL,
+    store: Annotated[Path, typer.Option(metavar="DIR", help="Where counts are kept.")] = Path("build/bench-arm"),
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="JSON; Markdown goes beside it.")
+                      ] = Path("out/arm.json"),
+) -> None:
+    """Arm64 instructions per inference, ours beside stock ExecuTorch and litert-torch: a proxy, not time.
+
+    Random weights. A run that was stopped goes on where it was.
+    """
+    result = compare(names(models) or (QUICK if quick else MODELS), cpu, store, lambda line: typer.echo(line, err=True))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(records.to_json(result), indent=2) + "\n")
+    text = markdown(result)
+    output.with_suffix(".md").write_text(text)
+    sys.stdout.write(text)
+
+
+def main() -> None:
+    """The command; errors as sentences."""
+    wait_politely()
+    quieten()
+    try:
+        typer.run(bench)
+    except GhostdeployError as error:
+        show_error(error, as_json=False)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

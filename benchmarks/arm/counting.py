@@ -1,0 +1,139 @@
+"""Every contestant for every model: exported, counted, and kept, so that a run that was stopped goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+import ghostdeploy
+from benchmarks.arm.contestants import CONTESTANTS, Contestant
+from ghostdeploy.cost import macs
+from ghostdeploy.device import records
+from ghostdeploy.device.arm_instructions import Instructions, count
+from ghostdeploy.errors import GhostdeployError
+from ghostdeploy.fusion import fuse
+from ghostdeploy.lowering.artifact import Format, Precision
+from ghostdeploy.version import VERSION
+
+DEADLINE_S = 900.0
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ("ghostdeploy", "benchmarks/arm", "android_bench")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contestant and model. `instructions` is None where there is none, and `failure` says why."""
+
+    contestant: str
+    format: Format
+    precision: Precision
+    size: int | None
+    instructions: Instructions | None
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class ModelRows:
+    """One model. `macs` are those of the fused graph."""
+
+    model: str
+    input_size: int
+    macs: int
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """The comparison: a proxy, with random weights, on an emulated CPU."""
+
+    schema_version: Literal[1]
+    created: str
+    ghostdeploy: str
+    torch: str
+    proxy: Literal["arm64 instructions per inference, not time"]
+    weights: Literal["random"]
+    cpu: str
+    models: tuple[ModelRows, ...]
+
+
+def compare(models: Sequence[str], cpu: str, store: Path, say: Callable[[str], None]) -> ArmResult:
+    """Count what is not in the directory `store` yet; say what goes on."""
+    found = tuple(_model(model, cpu, store, say) for model in models)
+    return ArmResult(1, datetime.now(UTC).isoformat(timespec="seconds"), VERSION, torch.__version__,
+                     "arm64 instructions per inference, not time", "random", cpu, found)
+
+
+def _model(model: str, cpu: str, store: Path, say: Callable[[str], None]) -> ModelRows:
+    key = hashlib.sha256(f"{source_key()} {model} {cpu}".encode()).hexdigest()[:16]
+    kept = store / f"{model}-{key}.json"
+    if kept.is_file():
+        return records.from_json(ModelRows, json.loads(kept.read_text()))
+    loaded = ghostdeploy.load(model=model, random_weights=True)
+    size = loaded.preprocessing.input_size
+    example = torch.zeros(1, 3, size, size)
+    rows = ModelRows(model, size, macs(fuse(loaded.module.eval(), example).module, example),
+                     tuple(_rows(model, cpu, say)))
+    store.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps(records.to_json(rows), indent=1))
+    return rows
+
+
+def _rows(model: str, cpu: str, say: Callable[[str], None]) -> Iterator[Row]:
+    for number, contestant in enumerate(CONTESTANTS):
+        row = _row(number, contestant, model, cpu)
+        figure = row.failure if row.instructions is None else f"{row.instructions.per_inference / 1e6:.2f} M"
+        say(f"{model}, {contestant.name} {contestant.precision}: {figure}")
+        yield row
+
+
+def _row(number: int, contestant: Contestant, model: str, cpu: str) -> Row:
+    with tempfile.TemporaryDirectory(prefix="ghostdeploy-arm-") as name:
+        path = Path(name) / f"model.{contestant.format}"
+        size = found = None
+        failure = _export(number, contestant, model, path)
+        if failure is None:
+            size = path.stat().st_size
+            try:
+                found = count(path, contestant.format, cpu=cpu, half_arithmetic=contestant.half_arithmetic)
+            except GhostdeployError as error:
+                failure = f"{error.what}: {error.why}".splitlines()[0][:200]
+        return Row(contestant.name, contestant.format, contestant.precision, size, found, failure)
+
+
+def _export(number: int, contestant: Contestant, model: str, path: Path) -> str | None:
+    """Why there is no file, or None."""
+    environment = contestant.environment
+    python = Path(sys.executable) if environment is None else ROOT / environment / "bin" / "python"
+    if not python.is_file():
+        return f"no environment {environment}"
+    try:
+        ended = subprocess.run([python, "-m", "benchmarks.arm.export", str(number), model, path], cwd=ROOT,
+                               env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+                               timeout=DEADLINE_S, check=False)
+    except subprocess.TimeoutExpired:
+        return f"the export took more than {DEADLINE_S:.0f} s"
+    if ended.returncode or not path.is_file():
+        lines = ended.stderr.strip().splitlines()
+        return lines[-1][:200] if lines else f"the export ended with status {ended.returncode}"
+    return None
+
+
+def source_key() -> str:
+    """What is kept counts for these very sources only."""
+    digest = hashlib.sha256()
+    for folder in SOURCES:
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in (".py", ".c", ".cpp", ".h", ".toml") and "built" not in path.parts:
+                digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,54 @@
+"""The comparison as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.arm.contestants import CONTESTANTS
+from benchmarks.arm.counting import ArmResult, ModelRows, Row
+
+LANES = {"fp32": 4, "fp16": 8}      # multiply-adds of one FMLA
+
+
+def markdown(result: ArmResult) -> str:
+    """The whole document."""
+    head = (
+        "# Arm instructions\n\nMade by `make bench-arm`; do not edit by hand. **A proxy: million arm64 instructions "
+        "that one inference retires, not time.** It knows no cache, no issue width and no clock. Weights are random "
+        "(they do not change the count), batch 1, one thread, the emulated CPU is "
+        f"{result.cpu}. Counted on {result.created[:10]} with ghostdeploy {result.ghostdeploy}, torch {result.torch}, "
+        f"{_versions(result)}. Outputs are not compared here; `make bench-peers` compares them.\n\n"
+        "The floor is what the multiply-adds alone need: MACs / 4 in fp32, MACs / 8 in fp16. In brackets: size of the "
+        "file in MB.")
+    parts = [head, *(_table(result.models, precision) for precision in LANES), _failures(result.models)]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _versions(result: ArmResult) -> str:
+    counted = [row.instructions for model in result.models for row in model.rows if row.instructions is not None]
+    runtimes = sorted({f"{found.runtime.name} {found.runtime.version} (sha256 {(found.runtime.sha256 or '')[:12]})"
+                       for found in counted})
+    return ", ".join([*sorted({found.emulator for found in counted}), *runtimes])
+
+
+def _table(models: Sequence[ModelRows], precision: str) -> str:
+    names = [contestant.name for contestant in CONTESTANTS if contestant.precision == precision]
+    lines = [f"## {precision}", "", "| model | floor | " + " | ".join(names) + " |",
+             "|---|---:|" + "---:|" * len(names)]
+    for model in models:
+        rows = {row.contestant: row for row in model.rows if row.precision == precision}
+        cells = [_cell(rows.get(name)) for name in names]
+        lines.append(f"| {model.model} | {model.macs / LANES[precision] / 1e6:.1f} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(row: Row | None) -> str:
+    if row is None or row.instructions is None or row.size is None:
+        return "-"
+    return f"{row.instructions.per_inference / 1e6:.1f} ({row.size / 1e6:.1f})"
+
+
+def _failures(models: Sequence[ModelRows]) -> str:
+    failed = [(model.model, row) for model in models for row in model.rows if row.failure is not None]
+    return "\n".join(["## What is missing, and why", "", *(
+        f"- {model}, {row.contestant} {row.precision}: `{row.failure}`" for model, row in failed)]) if failed else ""
