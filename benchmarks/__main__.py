@@ -22,7 +22,7 @@ from ghostdeploy.cli.output import show_error, stages
 from ghostdeploy.errors import GhostdeployError, UsageError
 from ghostdeploy.writing import writing
 
-ROUNDS, RUNS = 7, 50            # seven rounds are the fewest whose order statistics leave out the extremes' neighbours
+ROUNDS, RUNS = 7, 50            # from six rounds on the interval assumes nothing (statistics.py); one to spare
 QUICK_ROUNDS, QUICK_RUNS = 3, 30
 
 

@@ -89,9 +89,9 @@ def _key(source: Source, peer: Peer, ready: Ready) -> str:
 
 
 def digest(path: str) -> str:
-    """Of a file of this repository, or of every Python file below a directory of it."""
+    """Of a file of this repository, or of every Python and JSON file below a directory of it."""
     place = ROOT / path
-    files = [place] if place.is_file() else sorted(place.rglob("*.py"))
+    files = [place] if place.is_file() else sorted(f for f in place.rglob("*") if f.suffix in {".py", ".json"})
     return sha_of("".join(f"{file.relative_to(ROOT)} {sha256(file)}\n" for file in files))
 
 

@@ -9,6 +9,7 @@ from ghostdeploy.errors import UsageError
 # What an export depends on, besides the weights and the versions of packages: a change makes a new file.
 FUSION = ("ghostdeploy/fusion", "ghostdeploy/trace.py", "ghostdeploy/functional.py", "ghostdeploy/graph.py")
 LOWERING = (*FUSION, "ghostdeploy/lowering")
+OURS = (*LOWERING, "ghostdeploy/tuning", "ghostdeploy/profiles")
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,12 @@ class Peer:
 
 
 PEERS = (
-    Peer("ours-pte", "ghostdeploy .pte", True, "ours-pte", ".pte", "executorch", "no profile",
-         ("executorch", "torch"), ("executorch",), sources=LOWERING),
-    Peer("ours-tflite", "ghostdeploy .tflite", True, "ours-tflite", ".tflite", "tflite", "no profile; XNNPACK",
-         ("ai-edge-litert", "torch"), ("ai-edge-litert",), sources=LOWERING),
+    Peer("ours-pte", "ghostdeploy .pte", True, "ours-pte", ".pte", "executorch", "--target host",
+         ("executorch", "torch"), ("executorch",), sources=OURS),
+    Peer("ours-tflite", "ghostdeploy .tflite", True, "ours-tflite", ".tflite", "tflite", "--target host; XNNPACK",
+         ("ai-edge-litert", "torch"), ("ai-edge-litert",), sources=OURS),
     Peer("ours-both", "ghostdeploy, both formats at once", True, "ours-both", ".tflite", None, "one fusion",
-         ("executorch", "ai-edge-litert", "torch"), (), sources=LOWERING,
+         ("executorch", "ai-edge-litert", "torch"), (), sources=OURS,
          quick=False),
     Peer("executorch", "stock ExecuTorch", False, "executorch", ".pte", "executorch",
          "XnnpackPartitioner, defaults; the graph as trained", ("executorch", "torch"), ("executorch",), quick=False),

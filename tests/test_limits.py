@@ -66,3 +66,13 @@ def test_ghostnetv3_100_becomes_both_formats_within_60_s_and_1_5_gb(tmp_path: Pa
 
     assert least_seconds(command, 60) < 60
     assert min(peaks) * 1024 < 1.5e9
+
+
+def test_ghostnetv3_160_becomes_both_formats_below_900_mib(tmp_path: Path) -> None:
+    arguments = ["export", "--model", "ghostnetv3_160", "--random-weights", "-o", str(tmp_path / "out")]
+    process = subprocess.Popen([sys.executable, "-m", "ghostdeploy", *arguments], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, env=environment())
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    assert usage.ru_maxrss < 900 * 1024

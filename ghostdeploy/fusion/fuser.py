@@ -19,7 +19,8 @@ from ghostdeploy.fusion.hoist import hoist
 from ghostdeploy.fusion.plan import plan_all
 from ghostdeploy.fusion.proof import NOT_MEASURED, Exact, prove, prove_algebra
 from ghostdeploy.fusion.read import Reader
-from ghostdeploy.fusion.report import FusionReport
+from ghostdeploy.fusion.report import FusionReport, Left, Merged
+from ghostdeploy.heap import give_back
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.trace import trace
 
@@ -52,15 +53,16 @@ def fuse(module: nn.Module | GraphModule, example: torch.Tensor, *, verify: bool
     progress.stage("trace the graph")
     original = module if isinstance(module, GraphModule) and _is_traced(module) else trace(module, example)
     progress.stage("fuse branches and fold BatchNorm")
-    fused, ledger = _fused(original)
+    fused, merged, left = _fused(original)
+    give_back()
     progress.stage("prove the fusion")
     exact = Exact(original, example)
     if verify:
         prove_algebra(exact, fused)
     round_constants(fused)
     measured = prove(exact, fused) if verify else NOT_MEASURED
+    give_back()
     before, after = count(original), count(fused)
-    merged, left = ledger.close(fused)
     return Fused(fused, FusionReport(before.convs, after.convs, before.norms, after.norms, merged, left,
                                      measured.rel_error, measured.noise, measured.inputs, time.perf_counter() - start))
 
@@ -71,8 +73,11 @@ def _is_traced(module: GraphModule) -> bool:
         isinstance(n.target, OpOverload) or n.target is operator.getitem)) for n in module.graph.nodes)
 
 
-def _fused(original: GraphModule) -> tuple[GraphModule, Ledger]:
-    """A fused copy of a graph, its new constants still in float64, and the account of it."""
+def _fused(original: GraphModule) -> tuple[GraphModule, tuple[Merged, ...], tuple[Left, ...]]:
+    """A fused copy of a graph, its new constants still in float64, and the account of it.
+
+    The reader's float64 branches end with this function: 0.14 GB for GhostNetV3 1.6x, which the proof can use.
+    """
     module = _copy(original)
     constants = Constants(module)
     reader = Reader(module, constants)
@@ -91,7 +96,7 @@ def _fused(original: GraphModule) -> tuple[GraphModule, Ledger]:
         plan.node.replace_all_uses_with(node, propagate_meta=False)
         written[plan.node] = node
     graphs.clean(module)
-    return module, ledger
+    return module, *ledger.close(module)
 
 
 def _copy(original: GraphModule) -> GraphModule:

@@ -101,7 +101,9 @@ class Writer:
         signature.inputs = [_entry(*item) for item in inputs.items()]
         signature.outputs = [_entry(*item) for item in outputs.items()]
         self._model.signatureDefs = [signature]
-        builder = flatbuffers.Builder(1 << 20)
+        # As large as it will be: growing doubles it, and both copies are alive meanwhile.
+        data = sum(buffer.data.nbytes for buffer in self._model.buffers if buffer.data is not None)
+        builder = flatbuffers.Builder(data + (1 << 20))
         builder.Finish(self._model.Pack(builder), file_identifier=IDENTIFIER)
         return bytes(builder.Output())
 
