@@ -15,7 +15,7 @@ def markdown(result: ArmResult) -> str:
     head = (
         "# Arm instructions\n\nMade by `make bench-arm`; do not edit by hand. **A proxy: million arm64 instructions "
         "that one inference retires, not time.** It knows no cache, no issue width and no clock. Weights are random "
-        "(they do not change the count), batch 1, one thread, the emulated CPU is "
+        "(a rewrite of five taps depends on their values), batch 1, one thread, the emulated CPU is "
         f"{result.cpu}. Counted on {result.created[:10]} with ghostdeploy {result.ghostdeploy}, torch {result.torch}, "
         f"{_versions(result)}. Outputs are not compared here; `make bench-peers` compares them.\n\n"
         "The floor is what the multiply-adds alone need: MACs / 4 in fp32, MACs / 8 in fp16. In brackets: size of the "
