@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from torch.fx import Node
 
-from ghostdeploy.graph import argument
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.base import Rewrite
 
@@ -65,12 +63,3 @@ def activated(node: Node) -> Node:
     """The activation that alone reads `node`, and would run inside its operator, else `node` itself."""
     reader = next(iter(node.users)) if len(node.users) == 1 else None
     return node if reader is None or reader.target not in ACTIVATIONS else reader
-
-
-def joined_channels(node: object) -> list[Node] | None:
-    """The parts of a concatenation of maps along their channels, if `node` is one."""
-    if not isinstance(node, Node) or node.target is not aten.cat.default or argument(node, 1, 0) not in (1, -3):
-        return None
-    parts: Any = node.args[0]
-    distinct = len(set(parts)) == len(parts) > 1
-    return list(parts) if distinct and all(part.meta["val"].dim() == 4 for part in parts) else None

@@ -8,13 +8,14 @@ from typing import Any
 from torch.fx import GraphModule, Node
 
 from ghostdeploy.graph import argument, constant, new_constant, shape
-from ghostdeploy.lowering.passes.alternative import Alternative, Site, activated, joined_channels
+from ghostdeploy.lowering.passes.alternative import Site, activated
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.base import emit, operand, replace
-from ghostdeploy.lowering.passes.convolutions import geometry, is_depthwise, unknown_weights
+from ghostdeploy.lowering.passes.concatenation import ConvolutionOfConcatenation, joined_channels
+from ghostdeploy.lowering.passes.convolutions import geometry, is_depthwise
 
 
-class ConcatenationPastDepthwise(Alternative):
+class ConcatenationPastDepthwise(ConvolutionOfConcatenation):
     """Writes depthwise(cat(a, b)) as cat(depthwise(a), depthwise(b)): channels do not meet in a depthwise convolution.
 
     With a stride the concatenation then copies a quarter of the pixels, and the 1x1 convolution that follows can take
@@ -33,16 +34,6 @@ class ConcatenationPastDepthwise(Alternative):
         parts = joined_channels(node.args[0]) or []
         return Site(self.name, (*shape(operand(node))[2:], *shape(operand(node, 1))[2:], *geometry(node)[0],
                                 *(shape(part)[1] for part in parts)))
-
-    def region(self, node: Node) -> tuple[Node, ...]:
-        """Concatenation, convolution, activation."""
-        return tuple(dict.fromkeys((operand(node), node, activated(node))))
-
-    def refusal(self, module: GraphModule, node: Node) -> str | None:
-        """Weights must be known, and nothing else may need the joined map."""
-        if len(operand(node).users) > 1:
-            return "something else reads the concatenation, which would have to be made all the same"
-        return "its weights are computed from the input" if unknown_weights(module, node) else None
 
     def apply(self, module: GraphModule, node: Node) -> None:
         """One convolution for each part, with its channels' weights and the activation."""

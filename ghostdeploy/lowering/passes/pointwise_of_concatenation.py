@@ -8,13 +8,14 @@ import torch
 from torch.fx import GraphModule, Node
 
 from ghostdeploy.graph import argument, constant, new_constant, shape
-from ghostdeploy.lowering.passes.alternative import Alternative, Site, activated, joined_channels
+from ghostdeploy.lowering.passes.alternative import Site
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.base import emit, operand, replace
-from ghostdeploy.lowering.passes.convolutions import geometry, is_pointwise, unknown_weights
+from ghostdeploy.lowering.passes.concatenation import ConvolutionOfConcatenation, joined_channels
+from ghostdeploy.lowering.passes.convolutions import geometry, is_pointwise
 
 
-class PointwiseOfConcatenation(Alternative):
+class PointwiseOfConcatenation(ConvolutionOfConcatenation):
     """Writes conv(cat(a, b)) as conv_a(a) + conv_b(b), for a convolution that is 1x1 and has one group.
 
     A projection reads many channels and writes few, so that the sum costs less than the copies of the concatenation
@@ -33,16 +34,6 @@ class PointwiseOfConcatenation(Alternative):
         parts = joined_channels(node.args[0]) or []
         return Site(self.name, (*shape(operand(node))[2:], *geometry(node)[0], shape(node)[1],
                                 *(shape(part)[1] for part in parts)))
-
-    def region(self, node: Node) -> tuple[Node, ...]:
-        """Concatenation, convolution, activation."""
-        return tuple(dict.fromkeys((operand(node), node, activated(node))))
-
-    def refusal(self, module: GraphModule, node: Node) -> str | None:
-        """Weights must be known, and nothing else may need the joined map."""
-        if len(operand(node).users) > 1:
-            return "something else reads the concatenation, which would have to be made all the same"
-        return "its weights are computed from the input" if unknown_weights(module, node) else None
 
     def apply(self, module: GraphModule, node: Node) -> None:
         """One convolution for each part; the first carries the bias."""
