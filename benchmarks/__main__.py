@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.entry import program
 from benchmarks.models import MODELS, QUICK, Source
 from benchmarks.peers import PEERS, chosen
 from benchmarks.result import PeersResult
@@ -16,10 +17,9 @@ from benchmarks.run import compare
 from benchmarks.table import markdown
 from ghostdeploy import zoo
 from ghostdeploy.architecture import is_factory
-from ghostdeploy.cli import quieten, wait_politely
 from ghostdeploy.cli.options import names
-from ghostdeploy.cli.output import show_error, stages
-from ghostdeploy.errors import GhostdeployError, UsageError
+from ghostdeploy.cli.output import stages
+from ghostdeploy.errors import UsageError
 from ghostdeploy.writing import writing
 
 ROUNDS, RUNS = 7, 50            # from six rounds on the interval assumes nothing (statistics.py); one to spare
@@ -81,13 +81,7 @@ def _write(result: PeersResult, path: Path) -> None:
 
 def main() -> None:
     """Entry point."""
-    wait_politely()
-    quieten()
-    try:
-        typer.run(bench)
-    except GhostdeployError as error:
-        show_error(error, as_json=False)
-        sys.exit(error.exit_code)
+    program(bench)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,11 @@ import typer
 
 from benchmarks.arm.counting import compare
 from benchmarks.arm.table import markdown
+from benchmarks.entry import program
 from benchmarks.models import MODELS, QUICK
-from ghostdeploy.cli import quieten, wait_politely
 from ghostdeploy.cli.options import names
-from ghostdeploy.cli.output import show_error
 from ghostdeploy.device import records
 from ghostdeploy.device.android import qemu
-from ghostdeploy.errors import GhostdeployError
 
 
 def bench(
@@ -41,14 +39,8 @@ def bench(
 
 
 def main() -> None:
-    """The command; errors as sentences."""
-    wait_politely()
-    quieten()
-    try:
-        typer.run(bench)
-    except GhostdeployError as error:
-        show_error(error, as_json=False)
-        sys.exit(error.exit_code)
+    """Entry point."""
+    program(bench)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,23 @@
+"""How each comparison runs as a program: quietly, and with errors as sentences."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import typer
+
+from ghostdeploy.cli import quieten, wait_politely
+from ghostdeploy.cli.output import show_error
+from ghostdeploy.errors import GhostdeployError
+
+
+def program(command: Callable[..., None]) -> None:
+    """Run `command` with the options of the command line; an error of ours ends it with the error's exit code."""
+    wait_politely()
+    quieten()
+    try:
+        typer.run(command)
+    except GhostdeployError as error:
+        show_error(error, as_json=False)
+        sys.exit(error.exit_code)
