@@ -50,12 +50,15 @@ def constant(module: GraphModule, node: object) -> torch.Tensor | None:
 
 
 def new_constant(module: GraphModule, name: str, value: torch.Tensor) -> Node:
-    """Register `value` as a buffer under a fresh name and return a `get_attr` node for it at the insertion point."""
+    """Register `value` as a buffer under a fresh name and return a `get_attr` node for it at the insertion point.
+
+    A buffer has memory of its own: of two slices of one tensor ExecuTorch kept the first one's values for both.
+    """
     unique, count = name, 0
     while hasattr(module, unique):
         count += 1
         unique = f"{name}_{count}"
-    module.register_buffer(unique, value.detach().contiguous())
+    module.register_buffer(unique, value.detach().clone(memory_format=torch.contiguous_format))
     node = module.graph.get_attr(unique)
     node.meta["val"] = value.detach().to("meta")
     return node

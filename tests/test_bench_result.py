@@ -6,6 +6,7 @@ import copy
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -23,6 +24,7 @@ from ghostdeploy.benchmark.result import Result, load_all, save_all
 from ghostdeploy.benchmark.statistics import Interval
 from ghostdeploy.errors import FileMissing, FileUnreadable, ResultInvalid, WriteFailed
 from ghostdeploy.report.terminal import histogram, render_results
+from tests.disks import small_disk
 from tests.synthetic_results import synthetic
 
 
@@ -143,12 +145,25 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["result.json"]
 
 
-def test_a_full_disk_leaves_the_old_result() -> None:
-    """/dev/full cannot hold a file beside it, so the write itself fails; nothing of ours stays in /dev."""
-    before = set(os.listdir("/dev"))
+def test_a_full_disk_leaves_the_old_result(tmp_path: Path) -> None:
+    with small_disk(tmp_path, "64k") as disk:
+        synthetic().save(disk / "result.json")
+        before = (disk / "result.json").read_bytes()
+        with (disk / "rest").open("wb", buffering=0) as rest, suppress(OSError):
+            while True:
+                rest.write(b"\0" * 4096)
+        with pytest.raises(WriteFailed):
+            synthetic(seed=1).save(disk / "result.json")
+        assert (disk / "result.json").read_bytes() == before
+        assert sorted(os.listdir(disk)) == ["rest", "result.json"]
+
+
+def test_a_special_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
     with pytest.raises(WriteFailed):
-        synthetic().save("/dev/full/result.json")
-    assert set(os.listdir("/dev")) == before
+        synthetic().save(tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo()
+    assert os.listdir(tmp_path) == ["pipe"]
 
 
 def rendered(results: list[Result], width: int) -> str:

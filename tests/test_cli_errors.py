@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from ghostdeploy.cli import app
 from ghostdeploy.exporter import export as export_from
 from ghostdeploy.loading import load
-from tests.commands import Ended, ghostdeploy
+from tests.commands import Ended, environment, ghostdeploy
 from tests.disks import small_disk
 
 TINY = ("--model", "tests.tiny:factory", "--input-size", "32")
@@ -150,7 +153,17 @@ def test_a_traceback_only_on_request(tmp_path: Path) -> None:
     assert "Traceback" in ended.stderr
 
 
-@pytest.mark.parametrize("command", ["models", "inspect", "export", "verify", "devices", "bench"])
+@pytest.mark.parametrize("words", [("models",), ("models", "--json"), ("inspect", "none.pth", "--json")])
+def test_a_full_standard_output_is_named(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.run([sys.executable, "-m", "ghostdeploy", *words], stdout=full, stderr=subprocess.PIPE,
+                                 text=True, env=environment(), check=False)
+    assert process.returncode == 3, process.stderr
+    assert "Traceback" not in process.stderr
+    assert f"[{'file-missing' if 'inspect' in words else 'write-failed'}]" in process.stderr
+
+
+@pytest.mark.parametrize("command", sorted(str(info.name) for info in app.registered_commands))
 def test_every_command_has_help_with_an_example(command: str) -> None:
     ended = ghostdeploy(command, "--help")
     assert ended.code == 0 and "Example" in ended.stdout and f"ghostdeploy {command}" in ended.stdout

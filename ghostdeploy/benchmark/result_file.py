@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ghostdeploy.errors import FileMissing, FileUnreadable, ResultInvalid
+from ghostdeploy.errors import FileMissing, FileUnreadable, ResultInvalid, WriteFailed
 from ghostdeploy.writing import writing
 
 LARGEST = 256 << 20     # bytes; a thousand rounds of ten thousand runs take 100 MB, and nothing of ours is larger
@@ -19,8 +19,11 @@ def write(content: dict[str, Any], path: Path) -> None:
     """Write JSON beside its target and rename it into place.
 
     Raises:
-        WriteFailed: disk full, no permission, no such directory.
+        WriteFailed: disk full, no permission, no such directory, or `path` is a device or another special file, which
+            a renamed file would replace.
     """
+    if path.exists() and not path.is_file():
+        raise WriteFailed(f"cannot write {path}", "it is no regular file", "choose another file with -o")
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     part = None
     try:

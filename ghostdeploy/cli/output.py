@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -15,17 +16,42 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from ghostdeploy.errors import GhostdeployError
+from ghostdeploy.errors import GhostdeployError, WriteFailed
+
+
+class OutputFailed(WriteFailed):
+    """Raised when standard output takes nothing; the same to a user, but not said there."""
+
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 
 
 def emit(document: Mapping[str, Any], render: Callable[[Console], None], *, as_json: bool) -> None:
     """Show a command's result: the document as JSON, or `render` on a terminal."""
-    if as_json:
-        sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
-    else:
-        render(Console())
+    with _standard_output():
+        if as_json:
+            sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+        else:
+            render(Console())
+
+
+@contextmanager
+def _standard_output() -> Iterator[None]:
+    """Everything written in the block has arrived when it ends.
+
+    Raises:
+        OutputFailed: the disk that standard output goes to is full. What Python still holds is dropped, since it would
+            fail once more when the interpreter ends.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OutputFailed("cannot write to standard output", error.strerror or str(error),
+                           "free some space, or send the output somewhere else") from error
 
 
 def heading(console: Console, text: str) -> None:
@@ -34,10 +60,12 @@ def heading(console: Console, text: str) -> None:
 
 
 def show_error(error: GhostdeployError, *, as_json: bool) -> None:
-    """An error in three sentences and its code; as JSON it is the document on stdout."""
-    if as_json:
-        sys.stdout.write(json.dumps({"error": error.as_dict()}, indent=2) + "\n")
-        return
+    """An error in three sentences and its code; as JSON it is the document on stdout, unless that takes nothing."""
+    if as_json and not isinstance(error, OutputFailed):
+        with suppress(OutputFailed):
+            with _standard_output():
+                sys.stdout.write(json.dumps({"error": error.as_dict()}, indent=2) + "\n")
+            return
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print("[bold red]error[/]", end=" ")
     console.print(f"[{error.code}]", style="red", markup=False, end=" ")
