@@ -26,7 +26,7 @@ pytestmark = pytest.mark.zoo
 ROWS = ROOT / "build" / "zoo"
 FORMATS: tuple[Format, ...] = ("pte", "tflite")
 LIMIT = 1e-5
-ATTENTION = {"DeiT", "BEiTV2", "MobileViT", "FastViT"}    # families that may leave nodes outside XNNPACK, so far
+MASKED = {"BEiTV2"}      # attention with a bias on its scores may leave nodes outside XNNPACK, so far
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -54,7 +54,7 @@ def test_card(name: str, tmp_path: Path) -> None:
         assert artifact["parity"]["max_rel_error"] <= LIMIT
         assert artifact["parity"]["top1_agreement"] == 1
         assert artifact["parity"]["reference_spread"] > 1e-3    # answers that depend on the photo
-        if card.family not in ATTENTION:
+        if card.family not in MASKED:
             assert artifact["delegation"]["nodes_outside"] == 0
         if card.family == "GhostNetV3":
             assert artifact["delegation"]["delegates"] == 1
