@@ -189,13 +189,15 @@ def test_python_verbs(tiny_bundle: Path) -> None:
 
 
 STAGES = ("load the checkpoint", "run the checkpoint", "trace the graph", "fuse branches", "prove the fusion",
-          "lower to .pte", "verify .pte", "lower to .tflite", "verify .tflite", "write the bundle")
+          "lower to .pte", "verify .pte", "lower to .tflite", "verify .tflite", "lower to .onnx", "verify .onnx",
+          "write the bundle")
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_ctrl_c_in_each_stage_leaves_nothing(stage: str, tiny_checkpoint: Path, tmp_path: Path) -> None:
     """SIGINT as soon as the log says that the stage has begun."""
-    format = "pte" if stage.endswith(".pte") else "tflite"      # the quick one, where it makes no difference
+    named = stage.rpartition(".")[2]
+    format = named if named in ("pte", "onnx") else "tflite"      # the quick one, where it makes no difference
     process = start("export", "--model", "tests.tiny:factory", "--checkpoint", tiny_checkpoint, "--input-size", "224",
                     "--format", format, "-o", tmp_path / "out")
     assert process.stderr is not None
