@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch.fx import GraphModule, Node
+from torch import nn
+from torch.fx import Graph, GraphModule, Node
 
 # What a graph is run on: its one input, or each of several.
 Example = torch.Tensor | tuple[torch.Tensor, ...]
@@ -52,16 +53,29 @@ def constant(module: GraphModule, node: object) -> torch.Tensor | None:
 def new_constant(module: GraphModule, name: str, value: torch.Tensor) -> Node:
     """Register `value` as a buffer under a fresh name and return a `get_attr` node for it at the insertion point.
 
-    A buffer has memory of its own: of two slices of one tensor ExecuTorch kept the first one's values for both.
+    A slice gets memory of its own: of two slices of one tensor ExecuTorch kept the first one's values for both.
     """
     unique, count = name, 0
     while hasattr(module, unique):
         count += 1
         unique = f"{name}_{count}"
-    module.register_buffer(unique, value.detach().clone(memory_format=torch.contiguous_format))
+    own = value.detach().contiguous()
+    module.register_buffer(unique, own if own.untyped_storage().nbytes() == own.nbytes else own.clone())
     node = module.graph.get_attr(unique)
     node.meta["val"] = value.detach().to("meta")
     return node
+
+
+def copy_of(original: GraphModule) -> GraphModule:
+    """A graph of its own on the same tensors, which nothing here changes in place."""
+    graph = Graph()
+    graph.output(graph.graph_copy(original.graph, {}))
+    root = nn.Module()
+    for name, value in original.named_buffers():
+        root.register_buffer(name, value)
+    for name, parameter in original.named_parameters():
+        root.register_buffer(name, parameter.detach())
+    return GraphModule(root, graph)
 
 
 def clean(module: GraphModule) -> None:

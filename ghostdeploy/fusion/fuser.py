@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 from torch._ops import OpOverload
-from torch.fx import Graph, GraphModule, Node
+from torch.fx import GraphModule, Node
 
 from ghostdeploy import graph as graphs
 from ghostdeploy.fusion.account import Ledger, count
@@ -78,7 +78,7 @@ def _fused(original: GraphModule) -> tuple[GraphModule, tuple[Merged, ...], tupl
 
     The reader's float64 branches end with this function: 0.14 GB for GhostNetV3 1.6x, which the proof can use.
     """
-    module = _copy(original)
+    module = graphs.copy_of(original)
     constants = Constants(module)
     reader = Reader(module, constants)
     while (hoisted := hoist(module, reader)).moved:         # a norm moved may be what the next one moves into
@@ -97,15 +97,3 @@ def _fused(original: GraphModule) -> tuple[GraphModule, tuple[Merged, ...], tupl
         written[plan.node] = node
     graphs.clean(module)
     return module, *ledger.close(module)
-
-
-def _copy(original: GraphModule) -> GraphModule:
-    """A graph of its own on the same tensors."""
-    graph = Graph()
-    graph.output(graph.graph_copy(original.graph, {}))
-    root = nn.Module()
-    for name, value in original.named_buffers():
-        root.register_buffer(name, value)
-    for name, parameter in original.named_parameters():
-        root.register_buffer(name, parameter.detach())
-    return GraphModule(root, graph)

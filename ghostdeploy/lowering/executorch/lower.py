@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 
 import torch
@@ -11,7 +10,7 @@ from torch.fx import GraphModule
 
 from ghostdeploy import collector
 from ghostdeploy.errors import GhostdeployError, LoweringFailed, UsageError
-from ghostdeploy.graph import Example, inputs
+from ghostdeploy.graph import Example, copy_of, inputs
 from ghostdeploy.lowering.artifact import Lowered, Precision, RuntimeNeed
 from ghostdeploy.lowering.executorch.delegation import delegation
 from ghostdeploy.lowering.executorch.idle_passes import working_passes_only
@@ -68,7 +67,7 @@ def lower_pte(graph: GraphModule, example: Example, precision: Precision = "fp32
 def _lowered(graph: GraphModule, example: Example, precision: Precision, progress: Progress, wanted: Wanted,
              plugin: bool) -> Lowered:
     progress.stage("rewrite the graph for XNNPACK")
-    module = copy.deepcopy(graph)
+    module = copy_of(graph)
     outcomes = run(rewrites(plugin, wanted), module, example)
     if precision == "fp16":
         halve(module, example)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import importlib
 
 from torch.fx import GraphModule, Node
@@ -59,7 +58,7 @@ def lower_tflite(module: GraphModule, example: graph.Example, precision: Precisi
     if precision not in ("fp32", "fp16"):
         raise UsageError(f"precision {precision} is not written to .tflite", "fp32 and fp16 are", "choose one of them")
     progress.stage("tflite: rewrite")
-    module = copy.deepcopy(module)
+    module = graph.copy_of(module)
     outcomes = base.run((*alternatives(wanted), *REWRITES), module, example)
     progress.stage("tflite: write")
     writer = Writer("ghostdeploy")
