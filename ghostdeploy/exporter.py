@@ -93,7 +93,7 @@ def _build(model: Model, plan: Plan, staging: Path, progress: Progress) -> None:
                   f"{report.convs_after} and {report.norms_after}; relative error {report.rel_error:.1e} "
                   f"(float32's own: {report.noise:.1e})")
     wanted = [(precision, format_) for precision in plan.precisions for format_ in plan.formats]
-    # ExecuTorch last: what it leaves in memory would lie below the others' peaks (GhostNetV3 1.6x: 1072 MiB, else 870).
+    # ExecuTorch last: what it leaves in memory would lie below the others' peaks (200 MiB of GhostNetV3 1.6x's).
     made = {(precision, format_): _product(model, fused, truth, labels, plan, precision, format_, staging, progress)
             for precision, format_ in sorted(wanted, key=lambda each: each[1] == "pte")}
     products = [made[each] for each in wanted]

@@ -10,7 +10,7 @@ def give_back() -> None:
     """Return what glibc keeps for later; elsewhere nothing happens.
 
     An export goes from float64 constants to float32 ones to a file's bytes, and each stage would reach the sum of what
-    the ones before it had: 0.2 GB of the peak of GhostNetV3 1.6x was memory that nothing used any more.
+    the ones before it had: after the fusion of GhostNetV3 1.6x 804 MiB were resident, and 517 once given back.
     """
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

@@ -5,11 +5,13 @@ The least of a few tries counts: others share this machine, and what they take c
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -50,29 +52,39 @@ def test_ghostnetv3_160_is_traced_fused_and_proven_within_10_s() -> None:
         torch.set_num_threads(threads)
 
 
+@dataclass(frozen=True)
+class Exported:
+    """What an export took: wall time, and the largest resident memory of it and of its child processes, in bytes."""
+
+    seconds: float
+    peak: int
+
+
+# Linux hands the peak of the process that starts another one on to it (exec keeps the larger of the two), and this one
+# has fused models in its time. So the command is started by a process that holds nothing.
+METER = """
+import json, resource, subprocess, sys, time
+start = time.monotonic()
+code = subprocess.run(sys.argv[1:], stdout=sys.stderr).returncode
+print(json.dumps([code, time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024]))
+"""
+
+
+def export(model: str, directory: Path) -> Exported:
+    """The whole command, with its proof and parity runs."""
+    command = ["-m", "ghostdeploy", "export", "--model", model, "--random-weights", "-o", str(directory)]
+    done = subprocess.run([sys.executable, "-S", "-c", METER, sys.executable, *command], capture_output=True, text=True,
+                          env=environment())
+    code, seconds, peak = json.loads(done.stdout)
+    assert code == 0, done.stderr
+    return Exported(seconds, peak)
+
+
 def test_ghostnetv3_100_becomes_both_formats_within_60_s_and_1_5_gb(tmp_path: Path) -> None:
-    """The whole command, with its proof and parity runs; the memory is the largest of it and its child processes."""
-    peaks: list[int] = []
-
-    def command() -> None:
-        arguments = ["export", "--model", "ghostnetv3_100", "--random-weights", "-o", str(tmp_path / str(len(peaks)))]
-        with (tmp_path / "log").open("w") as log:
-            process = subprocess.Popen([sys.executable, "-m", "ghostdeploy", *arguments], stdout=log, stderr=log,
-                                       env=environment())
-            _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.returncode == 0, (tmp_path / "log").read_text()
-        peaks.append(usage.ru_maxrss)      # kilobytes
-
-    assert least_seconds(command, 60) < 60
-    assert min(peaks) * 1024 < 1.5e9
+    exported = export("ghostnetv3_100", tmp_path / "out")
+    assert exported.seconds < 60
+    assert exported.peak < 1.5e9
 
 
-def test_ghostnetv3_160_becomes_both_formats_below_900_mib(tmp_path: Path) -> None:
-    arguments = ["export", "--model", "ghostnetv3_160", "--random-weights", "-o", str(tmp_path / "out")]
-    process = subprocess.Popen([sys.executable, "-m", "ghostdeploy", *arguments], stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, env=environment())
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    assert usage.ru_maxrss < 900 * 1024
+def test_ghostnetv3_160_becomes_both_formats_below_900_mb(tmp_path: Path) -> None:
+    assert export("ghostnetv3_160", tmp_path / "out").peak < 900e6

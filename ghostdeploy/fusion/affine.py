@@ -109,6 +109,10 @@ class Affine:
         """The expression once it also replaces `nodes`."""
         return replace(self, inner=self.inner | set(nodes))
 
+    def sources_alone(self) -> Affine:
+        """What is read, without the numbers: all that is asked of an expression that another one has taken up."""
+        return replace(self, terms=dict.fromkeys(self.terms, ()), inner=frozenset())
+
 
 def identity(channels: int, spatial: int, name: str = "identity") -> Branch:
     """`y += x` on `channels` channels and `spatial` spatial axes."""

@@ -27,14 +27,14 @@ class Constants:
         """The tensor that `node` always is, or None if it depends on the input (or is no node)."""
         if not isinstance(node, Node):
             return None
+        if node.op == "get_attr":       # never kept: in float64 all weights together take twice what the model does
+            stored = graphs.constant(self._module, node)
+            return stored.to(F64) if stored is not None and stored.is_floating_point() else stored
         if node not in self._known:
             self._known[node] = self._evaluate(node)
         return self._known[node]
 
     def _evaluate(self, node: Node) -> torch.Tensor | None:
-        if node.op == "get_attr":
-            stored = graphs.constant(self._module, node)
-            return stored.to(F64) if stored is not None and stored.is_floating_point() else stored
         if node.op != "call_function" or not isinstance(node.target, OpOverload) or node.target._schema.is_mutable:
             return None
         inputs = node.all_input_nodes

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Interpreter, Node
 from torch.nn import functional
+from torch.utils import _pytree as pytree
 
 from ghostdeploy.graph import pair
 
@@ -38,19 +39,26 @@ class Evaluation(Interpreter):
             self._watch(n, value)
         return value
 
-    def get_attr(self, target: Any, args: Any, kwargs: Any) -> Any:
-        """A parameter, cast."""
-        value = super().get_attr(target, args, kwargs)
-        return value.to(self._dtype) if isinstance(value, torch.Tensor) and value.is_floating_point() else value
-
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
-        """An operator; one that names a floating-point type gets ours."""
+        """An operator; one that names a floating-point type gets ours.
+
+        Parameters are cast here, one operator's at a time: a graph reads all of them first, and together they are twice
+        as large as the model.
+        """
+        args, kwargs = pytree.tree_map(self._cast, (args, kwargs))
         dtype = kwargs.get("dtype")
         if isinstance(dtype, torch.dtype) and dtype.is_floating_point:
             kwargs = {**kwargs, "dtype": self._dtype}
         if target == aten.conv2d.default and self._dtype == torch.float64:
             return _convolution(*args, **kwargs)
         return super().call_function(target, args, kwargs)
+
+    def output(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """The outputs; one may be a parameter."""
+        return super().output(target, *pytree.tree_map(self._cast, (args, kwargs)))
+
+    def _cast(self, value: Any) -> Any:
+        return value.to(self._dtype) if isinstance(value, torch.Tensor) and value.is_floating_point() else value
 
 
 def _convolution(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None, stride: Any = 1,

@@ -25,7 +25,8 @@ class Reader:
     """Expressions of a graph's nodes.
 
     Attributes:
-        expressions: for each linear node its expression, as far back as nobody else needs what is in between.
+        expressions: for each linear node its expression, as far back as nobody else needs what is in between. Nodes in
+            between keep their sources alone: the weights are in the expression that took them up.
         frames: for each padded tensor that a convolution or pool reads, what it is the padding of.
         unread: for each node that is linear by its kind and was not read, a sentence why.
         shared: (reader, operand): operands kept apart because others read them too.
@@ -43,6 +44,8 @@ class Reader:
                 continue
             expression = handler(self, node)
             if isinstance(expression, Affine):
+                self.expressions |= {n: self.expressions[n].sources_alone() for n in expression.inner
+                                     if n in self.expressions}
                 self.expressions[node] = expression
             elif expression is not None:
                 self.unread[node] = expression

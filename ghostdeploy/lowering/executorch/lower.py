@@ -11,6 +11,7 @@ from torch.fx import GraphModule
 from ghostdeploy import collector
 from ghostdeploy.errors import GhostdeployError, LoweringFailed, UsageError
 from ghostdeploy.graph import Example, copy_of, inputs
+from ghostdeploy.heap import give_back
 from ghostdeploy.lowering.artifact import Lowered, Precision, RuntimeNeed
 from ghostdeploy.lowering.executorch.delegation import delegation
 from ghostdeploy.lowering.executorch.idle_passes import working_passes_only
@@ -73,10 +74,14 @@ def _lowered(graph: GraphModule, example: Example, precision: Precision, progres
         halve(module, example)
     forget(module)
     progress.stage("partition and serialise for XNNPACK")
+    takes, gives = input_specs(module), output_specs(module)
     program = torch.export.export(module, inputs(example), strict=False)
+    del module
     # Without the verifier: what decides is whether the runtime has the operator, which `require_kernels` asks of it.
     edge = to_edge_transform_and_lower(program, partitioner=[partitioner(plugin)],
                                        compile_config=EdgeCompileConfig(_check_ir_validity=False))
+    del program
+    give_back()
     lowered = edge.exported_program().graph_module
     require_kernels(lowered)
     counts = delegation(lowered)
@@ -84,5 +89,5 @@ def _lowered(graph: GraphModule, example: Example, precision: Precision, progres
     data = edge.to_executorch(ExecutorchBackendConfig()).buffer
     # ExecuTorch promises that newer runtimes read older programs, not the reverse: this version is the lowest.
     need = RuntimeNeed("executorch", installed("executorch"))
-    return Lowered("pte", precision, bytes(data), input_specs(module), output_specs(module), counts, need,
+    return Lowered("pte", precision, bytes(data), takes, gives, counts, need,
                    tuple((o.name, o.changed) for o in outcomes))

@@ -105,7 +105,8 @@ class Writer:
         data = sum(buffer.data.nbytes for buffer in self._model.buffers if buffer.data is not None)
         builder = flatbuffers.Builder(data + (1 << 20))
         builder.Finish(self._model.Pack(builder), file_identifier=IDENTIFIER)
-        return bytes(builder.Output())
+        self._model.buffers = []        # the builder has them; `Output` would be a third copy, and its bytes a fourth
+        return bytes(memoryview(builder.Bytes)[builder.Head():])
 
     def _unique(self, name: str) -> str:
         unique, count = name, 0
