@@ -38,3 +38,9 @@ def small() -> Small:
     """Always the same weights; also a factory for `--model tests.ghosts:small`."""
     torch.manual_seed(0)
     return Small().eval()
+
+
+def five_taps() -> nn.Module:
+    """One site, of one kind; also a factory."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, (5, 1), padding=(2, 0), groups=8), nn.Flatten()).eval()

@@ -57,3 +57,18 @@ def test_tune_names_what_it_lacks(tmp_path: Path) -> None:
     ghostdeploy("tune", "--model", "ghostnetv3", "-o", tmp_path / "p.json").assert_clean_error("model-unknown", 3)
     ghostdeploy("tune", "--model", "tests.ghosts:small", "--precision", "int8", "-o",
                 tmp_path / "p.json").assert_clean_error("usage", 2)
+    for words in (("--format", "onnx"), ("--format", ""), ("--precision", "")):
+        ghostdeploy("tune", "--model", "tests.ghosts:small", *words, "-o", tmp_path / "p.json").assert_clean_error(
+            "usage", 2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tune_looks_at_where_it_will_write_first(tmp_path: Path) -> None:
+    for target in (tmp_path, tmp_path / "none" / "p.json", Path("/dev/null")):
+        ghostdeploy("tune", "--model", "there-is-no-such-model", "-o", target).assert_clean_error("write-failed", 3)
+
+
+def test_sites_of_another_device_are_not_added_to(tmp_path: Path) -> None:
+    Profile("ns", Measured("made up for a test", {}, "2026-11-26"), ()).save(tmp_path / "other.json")
+    ghostdeploy("tune", "--model", "tests.ghosts:small", "--input-size", "8", "--add-to", tmp_path / "other.json", "-o",
+                tmp_path / "p.json").assert_clean_error("usage", 2)

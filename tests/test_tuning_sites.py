@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from ghostdeploy.device.lookup import opened
 from ghostdeploy.lowering.passes import Site, alternatives, run
 from ghostdeploy.lowering.tflite import lower_tflite
 from ghostdeploy.parity import ArtifactUnderTest
+from ghostdeploy.progress import SILENT
 from ghostdeploy.trace import trace
 from ghostdeploy.tuning.meters import TimeMeter
 from ghostdeploy.tuning.sites import sites
 from ghostdeploy.tuning.tune import tune
-from tests.ghosts import small
+from tests.ghosts import five_taps, small
 
 EXAMPLE = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
@@ -54,10 +54,7 @@ def test_wanted_sites_are_rewritten_and_no_others() -> None:
 
 
 def test_tuning_measures_both_forms_on_the_device(tmp_path: Path) -> None:
-    class Two(nn.Sequential):
-        """One site of one kind."""
-
-    module = Two(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, (5, 1), padding=(2, 0), groups=8), nn.Flatten()).eval()
+    module = five_taps()
     example = torch.randn(1, 3, 16, 16)
     with opened("local") as device:
         known = tune([(module, example)], TimeMeter(device), formats=("tflite",))
@@ -79,5 +76,6 @@ def test_instructions_of_a_site_are_the_same_every_time(tmp_path: Path) -> None:
     path = tmp_path / "small.tflite"
     path.write_bytes(lower_tflite(graph, EXAMPLE).data)
     artifact = ArtifactUnderTest(path, "tflite", "fp32")
-    first, second = InstructionMeter("cortex-a76").costs([artifact, artifact], [np.zeros((1, 3, 32, 32), np.float32)])
+    with InstructionMeter("cortex-a76").measuring([artifact], SILENT) as costs:
+        first, second = costs([artifact, artifact], [np.zeros((1, 3, 32, 32), np.float32)])
     assert first == pytest.approx(second, rel=1e-3)

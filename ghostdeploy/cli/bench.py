@@ -21,9 +21,9 @@ from ghostdeploy.cli.conditions import (
     wishes,
 )
 from ghostdeploy.cli.options import names
-from ghostdeploy.cli.output import JsonFlag, emit, stages
+from ghostdeploy.cli.output import JsonFlag, check_output, emit, stages
 from ghostdeploy.device.control import Wishes
-from ghostdeploy.errors import MeasurementInvalid, UsageError, WriteFailed
+from ghostdeploy.errors import MeasurementInvalid, UsageError
 
 if TYPE_CHECKING:
     from ghostdeploy.benchmark.result import Result
@@ -62,7 +62,7 @@ def bench(
     """
     counts = _counts(threads)
     if output is not None:
-        _check_output(output)
+        check_output(output)
     with stages(quiet=as_json) as progress:
         from ghostdeploy.benchmark.result import document, save_all
         from ghostdeploy.benchmark.run import bench as run
@@ -89,13 +89,6 @@ def _counts(text: str) -> tuple[int, ...] | Literal["auto"]:
     if not found or not all(part.isdecimal() for part in found):
         raise UsageError(f"--threads {text} is no list of thread counts", "", "for example --threads 1,2,4, or auto")
     return tuple(dict.fromkeys(int(part) for part in found))
-
-
-def _check_output(output: Path) -> None:
-    """Found out before minutes of measuring, not after."""
-    if output.is_dir() or not output.absolute().parent.is_dir():
-        why = "it is a directory" if output.is_dir() else "its directory does not exist"
-        raise WriteFailed(f"cannot write {output}", why, "choose another file with -o")
 
 
 def _invalid(results: list[Result]) -> MeasurementInvalid | None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -52,6 +53,23 @@ def _standard_output() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise OutputFailed("cannot write to standard output", error.strerror or str(error),
                            "free some space, or send the output somewhere else") from error
+
+
+def check_output(path: Path) -> None:
+    """See that a file can be written there; found out before minutes of measuring, not after.
+
+    Raises:
+        WriteFailed: it is a directory or another thing that is no regular file, or its directory does not exist.
+    """
+    if path.is_dir():
+        why = "it is a directory"
+    elif path.exists() and not path.is_file():
+        why = "it is no regular file"
+    elif not path.absolute().parent.is_dir():
+        why = "its directory does not exist"
+    else:
+        return
+    raise WriteFailed(f"cannot write {path}", why, "choose another file with -o")
 
 
 def heading(console: Console, text: str) -> None:

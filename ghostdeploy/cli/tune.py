@@ -10,8 +10,22 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ghostdeploy.cli.options import CheckpointOption, FormatOption, InputSizeOption, names
-from ghostdeploy.cli.output import JsonFlag, emit, heading, stages
+from ghostdeploy.cli.conditions import (
+    AirplaneOption,
+    AllowOption,
+    BatteryOption,
+    CloseAppsOption,
+    CoolDownOption,
+    KeepAppOption,
+    KeepAppsOption,
+    RuntimeOption,
+    YesOption,
+    ask,
+    wishes,
+)
+from ghostdeploy.cli.options import CheckpointOption, InputSizeOption, names
+from ghostdeploy.cli.output import JsonFlag, check_output, emit, heading, stages
+from ghostdeploy.device.control import Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,9 +47,18 @@ def tune(
     )] = "local",
     cpu: Annotated[str, typer.Option(
         "--cpu", metavar="NAME", help=f"The CPU that {INSTRUCTIONS} emulates, as qemu calls it.")] = "cortex-a76",
-    formats: FormatOption = "pte,tflite",
+    formats: Annotated[str, typer.Option("--format", help="Of pte, tflite; comma-separated.")] = "pte,tflite",
     precision: Annotated[str, typer.Option("--precision", help="Of fp32, fp16; comma-separated.")] = "fp32",
     input_size: InputSizeOption = None,
+    close_apps: CloseAppsOption = "all",
+    keep_apps: KeepAppsOption = False,
+    keep_app: KeepAppOption = None,
+    yes: YesOption = False,
+    allow: AllowOption = "",
+    airplane: AirplaneOption = False,
+    max_battery_c: BatteryOption = Wishes.max_battery_c,
+    cool_down: CoolDownOption = Wishes.cool_down_s,
+    runtime: RuntimeOption = None,
     add_to: Annotated[Path | None, typer.Option(
         "--add-to", metavar="FILE", help="A profile of the same device: its sites are kept and not measured again.")
     ] = None,
@@ -46,6 +69,7 @@ def tune(
 
     Example: [bold]ghostdeploy tune --model ghostnetv3_100 --device local -o mine.json[/]
     """
+    check_output(output)
     with stages(quiet=as_json) as progress:
         progress.stage("build the model")
         from ghostdeploy.tuning import Profile
@@ -54,7 +78,8 @@ def tune(
 
         known = None if add_to is None else Profile.load(add_to)
         modules = subjects(names(model or ""), checkpoint, input_size)
-        with _meter(device, cpu) as meter:
+        wanted = wishes(close_apps, keep_apps, keep_app, allow, airplane, max_battery_c, cool_down, ask(progress, yes))
+        with _meter(device, cpu, wanted, runtime) as meter:
             found = run(modules, meter, formats=cast("tuple[Format, ...]", names(formats)),
                         precisions=cast("tuple[Precision, ...]", names(precision)), known=known, progress=progress)
         progress.stage(f"write {output}")
@@ -63,7 +88,7 @@ def tune(
 
 
 @contextmanager
-def _meter(device: str, cpu: str) -> Iterator[Meter]:
+def _meter(device: str, cpu: str, wanted: Wishes, runtime: Path | None) -> Iterator[Meter]:
     from ghostdeploy.tuning.meters import InstructionMeter, TimeMeter
 
     if device == INSTRUCTIONS:
@@ -71,8 +96,8 @@ def _meter(device: str, cpu: str) -> Iterator[Meter]:
         return
     from ghostdeploy.device.lookup import opened
 
-    with opened(device) as found:
-        yield TimeMeter(found)
+    with opened(device, runtime=runtime) as found:
+        yield TimeMeter(found, wanted)
 
 
 def render(console: Console, profile: Profile, path: Path) -> None:

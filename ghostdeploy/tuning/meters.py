@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -13,27 +15,39 @@ from ghostdeploy.device.android import store
 from ghostdeploy.device.arm_instructions import count
 from ghostdeploy.device.arm_instructions.emulated import runtime_of
 from ghostdeploy.device.base import Device
+from ghostdeploy.device.control import Control, Wishes
 from ghostdeploy.device.job import Job
+from ghostdeploy.device.local import LocalDevice
+from ghostdeploy.device.runtimes.base import Array
 from ghostdeploy.device.warmup import WarmUpRule
 from ghostdeploy.lowering.artifact import Format
 from ghostdeploy.parity import ArtifactUnderTest
+from ghostdeploy.progress import Progress
 from ghostdeploy.tuning.profile import Unit
 
 ROUNDS, RUNS = 5, 50
+MOST_REPEATS = 2        # of a round that was throttled; see `benchmark.measure`
 # A site alone is warm after a few runs: it takes microseconds to a millisecond.
 WARM_UP = WarmUpRule(min_runs=20, min_ns=20_000_000, max_ns=500_000_000)
 
 Samples = Sequence[npt.NDArray[np.float32]]
+# What one inference of each form costs, given the forms of one site and what they are fed: measured in turns, so that
+# what disturbs one disturbs all.
+Costs = Callable[[Sequence[ArtifactUnderTest], Samples], list[float]]
 
 
 class Meter(Protocol):
-    """Measures several forms of one site, so that what disturbs one disturbs all."""
+    """Says what artifacts cost on some device, in `unit`."""
 
     unit: Unit
     device: str
 
-    def costs(self, artifacts: Sequence[ArtifactUnderTest], inputs: Samples) -> list[float]:
-        """What one inference of each artifact costs, in `unit`."""
+    def measuring(self, artifacts: Sequence[ArtifactUnderTest], progress: Progress) -> AbstractContextManager[Costs]:
+        """See that all of these can run there, and have the device under control while they are measured.
+
+        Raises:
+            DeviceError, ArtifactRejected, RuntimeRejected, DeviceNotReady: see `Device.prepare` and `controlled`.
+        """
 
     def runtimes(self, formats: Sequence[Format]) -> dict[str, str]:
         """Name and version of the runtime of each format, as far as they are known before a run."""
@@ -47,9 +61,14 @@ class InstructionMeter:
     def __init__(self, cpu: str) -> None:
         self.cpu, self.device = cpu, f"qemu-aarch64 -cpu {cpu} (instructions counted, a proxy for time)"
 
-    def costs(self, artifacts: Sequence[ArtifactUnderTest], inputs: Samples) -> list[float]:
-        """See `Meter.costs`. Counts do not disturb each other, and what the inputs hold does not change them."""
-        return [float(count(a.path, a.format, cpu=self.cpu).per_inference) for a in artifacts]
+    def measuring(self, artifacts: Sequence[ArtifactUnderTest], progress: Progress) -> AbstractContextManager[Costs]:
+        """See `Meter.measuring`."""
+        return nullcontext(self._costs)
+
+    def _costs(self, artifacts: Sequence[ArtifactUnderTest], inputs: Samples) -> list[float]:
+        """Counts do not disturb each other, and what the inputs hold does not change them."""
+        return [float(count(a.path, a.format, cpu=self.cpu, half_arithmetic=a.half_arithmetic).per_inference)
+                for a in artifacts]
 
     def runtimes(self, formats: Sequence[Format]) -> dict[str, str]:
         """See `Meter.runtimes`: those that phones get here."""
@@ -62,27 +81,47 @@ class TimeMeter:
 
     unit: Unit = "ns"
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, wishes: Wishes | None = None) -> None:
         info = device.describe()
         # The fastest core: where clocks are not told, all are equal, and the last one is the least busy.
         self._cpus = (max(info.cores, key=lambda core: (core.max_khz or 0, core.index)).index,)
-        self._device = device
+        self._device, self._info, self._wishes = device, info, wishes or Wishes()
         self._runtimes: dict[str, str] = {}
-        self.device = " ".join(filter(None, (info.manufacturer, info.model, info.soc, info.abi, info.os)))
+        emulated = "(emulated: its times mean nothing)" if info.emulated else None
+        self.device = " ".join(filter(None, (info.manufacturer, info.model, info.soc, info.abi, info.os, emulated)))
 
-    def costs(self, artifacts: Sequence[ArtifactUnderTest], inputs: Samples) -> list[float]:
-        """See `Meter.costs`."""
-        medians: list[list[float]] = [[] for _ in artifacts]
+    @contextmanager
+    def measuring(self, artifacts: Sequence[ArtifactUnderTest], progress: Progress) -> Iterator[Costs]:
+        """See `Meter.measuring`."""
+        self._device.prepare([(artifact.path, artifact.format) for artifact in artifacts])
+        with self._device.controlled(self._wishes, progress) as control:
+            yield partial(self._costs, control)
+
+    def _costs(self, control: Control, artifacts: Sequence[ArtifactUnderTest], inputs: Samples) -> list[float]:
         sample = tuple(np.ascontiguousarray(array, np.float32) for array in inputs)
-        for _ in range(ROUNDS):
-            for artifact, kept in zip(artifacts, medians, strict=True):
-                job = Job(artifact.path, artifact.format, "time", artifact.inputs, artifact.outputs, threads=1,
-                          cpus=self._cpus, runs=RUNS, warm_up=WARM_UP)
-                report = self._device.run(job, [sample]).report
-                assert report.timing is not None
-                kept.append(statistics.median(report.timing.samples_ns))
-                self._runtimes[artifact.format] = f"{report.runtime.name} {report.runtime.version}"
-        return [statistics.median(kept) for kept in medians]
+        jobs = [self._job(artifact) for artifact in artifacts]
+        rounds = [self._round(control, jobs, sample) for _ in range(ROUNDS)]
+        return [statistics.median(medians) for medians in zip(*rounds, strict=True)]
+
+    def _job(self, artifact: ArtifactUnderTest) -> Job:
+        takes, gives = artifact.inputs, artifact.outputs
+        if takes is None:       # a phone must be told, and this machine's runtime can read it
+            opened = LocalDevice().run(Job(artifact.path, artifact.format, "infer"), ()).report
+            takes, gives = opened.inputs, opened.outputs
+        return Job(artifact.path, artifact.format, "time", takes, gives, threads=1, cpus=self._cpus, runs=RUNS,
+                   warm_up=WARM_UP, half_arithmetic=artifact.half_arithmetic)
+
+    def _round(self, control: Control, jobs: Sequence[Job], sample: Sequence[Array]) -> list[float]:
+        """The median of each job; made again where the device spoilt it, which a last time has to do."""
+        for _ in range(MOST_REPEATS + 1):
+            control.rest()
+            before = self._device.state()
+            reports = [self._device.run(job, [sample]).report for job in jobs]
+            if control.spoiled(before, self._device.state(), self._info.cores, self._cpus) is None:
+                break
+        self._runtimes |= {job.format: f"{report.runtime.name} {report.runtime.version}"
+                           for job, report in zip(jobs, reports, strict=True)}
+        return [statistics.median(report.timing.samples_ns) for report in reports if report.timing is not None]
 
     def runtimes(self, formats: Sequence[Format]) -> dict[str, str]:
         """See `Meter.runtimes`: what the runs reported."""

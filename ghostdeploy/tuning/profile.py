@@ -23,8 +23,8 @@ SCHEMA_VERSION = 1
 Unit = Literal["instructions", "ns"]
 Target = Literal["android", "host"]
 
-# By how much the rewritten form must be cheaper. Instructions are exact to about 1e-4 between runs. Medians of
-# interleaved rounds of the same artifact on a noisy two-core machine differ by up to 3 %.
+# By how much the rewritten form must be cheaper. Instructions are exact to about 1e-4 between runs. Ratios of medians
+# of interleaved rounds moved by about 3 % between runs of the first programs that compared forms on a two-core machine.
 MARGIN: dict[Unit, float] = {"instructions": 0.001, "ns": 0.03}
 
 SHIPPED: dict[Target, str] = {"android": "arm-cortex-a76", "host": "x86-64"}
@@ -39,6 +39,11 @@ class SiteCost:
     site: Site
     plain: float
     rewritten: float
+
+    @property
+    def key(self) -> tuple[Format, Precision, Site]:
+        """What was measured."""
+        return self.format, self.precision, self.site
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class Profile:
 
     @cached_property
     def _cheaper(self) -> frozenset[tuple[Format, Precision, Site]]:
-        return frozenset((cost.format, cost.precision, cost.site) for cost in self.sites
+        return frozenset(cost.key for cost in self.sites
                          if cost.rewritten < cost.plain * (1 - MARGIN[self.unit]))
 
     def save(self, path: Path) -> None:

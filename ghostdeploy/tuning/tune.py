@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch import nn
 
-from ghostdeploy.errors import LoweringFailed, UnsupportedOperator
+from ghostdeploy.device.half_arithmetic import arithmetic
+from ghostdeploy.errors import LoweringFailed, UnsupportedOperator, UsageError
 from ghostdeploy.fusion import fuse
 from ghostdeploy.lowering.artifact import Format, Lowered, Precision
 from ghostdeploy.lowering.passes import Site, Wanted, nowhere
@@ -19,6 +22,10 @@ from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.tuning.meters import Meter
 from ghostdeploy.tuning.profile import Measured, Profile, SiteCost
 from ghostdeploy.tuning.sites import FoundSite, sites
+
+# What has passes that pay at some shapes only.
+FORMATS: Final[tuple[Format, ...]] = ("pte", "tflite")
+PRECISIONS: Final[tuple[Precision, ...]] = ("fp32", "fp16")
 
 
 def tune(modules: Iterable[tuple[nn.Module, torch.Tensor]], meter: Meter, *,
@@ -32,10 +39,20 @@ def tune(modules: Iterable[tuple[nn.Module, torch.Tensor]], meter: Meter, *,
         known: a profile of the same device; its sites are kept and not measured again.
 
     Raises:
+        UsageError: a format or precision that there is nothing to choose for, or `known` is of another device.
         GhostdeployError: a model cannot be traced, or the device fails. Sites that a format cannot express by
             themselves are left out, and said.
     """
-    costs = {(cost.format, cost.precision, cost.site): cost for cost in (known.sites if known is not None else ())}
+    for given, possible in ((formats, FORMATS), (precisions, PRECISIONS)):
+        unknown = [each for each in given if each not in possible]
+        if unknown or not given:
+            raise UsageError(f"nothing to tune for {', '.join(unknown) or 'no format or precision'}", "",
+                             f"choose from {', '.join(possible)}")
+    if known is not None and (known.unit, known.measured.device) != (meter.unit, meter.device):
+        raise UsageError(f"the known sites were measured on {known.measured.device}, in {known.unit}",
+                         f"this is {meter.device}, in {meter.unit}, and costs of two devices do not compare",
+                         "begin a profile of its own")
+    costs = {cost.key: cost for cost in (known.sites if known is not None else ())}
     found: dict[Site, FoundSite] = {}
     for module, example in modules:
         progress.stage(f"find the sites of {type(module).__name__}")
@@ -44,29 +61,62 @@ def tune(modules: Iterable[tuple[nn.Module, torch.Tensor]], meter: Meter, *,
     wanted = [(f, p, site) for site in found.values() for f in formats for p in precisions
               if (f, p, site.site) not in costs]
     with tempfile.TemporaryDirectory(prefix="ghostdeploy-tune-") as name:
-        for done, (format, precision, site) in enumerate(wanted):
-            progress.stage(f"site {done + 1} of {len(wanted)}: {site.site.pass_name} .{format} {precision}")
-            try:
-                artifacts = _artifacts(site, format, precision, Path(name))
-            except (UnsupportedOperator, LoweringFailed) as error:
-                progress.note(f"left out: {error.what}")
-                continue
-            plain, rewritten = meter.costs(artifacts, [value.numpy() for value in site.inputs])
-            costs[format, precision, site.site] = SiteCost(format, precision, site.site, plain, rewritten)
+        new = _measured(list(_candidates(wanted, Path(name), progress)), meter, progress)
+    costs |= {cost.key: cost for cost in new}
+    runtimes = {**(known.measured.runtimes if known is not None else {}), **meter.runtimes(formats)}
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return Profile(meter.unit, Measured(meter.device, meter.runtimes(formats), today), tuple(costs.values()))
+    return Profile(meter.unit, Measured(meter.device, runtimes, today), tuple(costs.values()))
 
 
-def _artifacts(site: FoundSite, format: Format, precision: Precision, directory: Path) -> list[ArtifactUnderTest]:
-    """Both forms of a site as files."""
+@dataclass(frozen=True)
+class _Candidate:
+    """Both forms of a site as files: as it is, and rewritten."""
+
+    format: Format
+    precision: Precision
+    site: FoundSite
+    forms: tuple[ArtifactUnderTest, ...]
+
+    @property
+    def title(self) -> str:
+        return f"{self.site.site.pass_name} .{self.format} {self.precision}"
+
+
+def _candidates(wanted: Sequence[tuple[Format, Precision, FoundSite]], directory: Path,
+                progress: Progress) -> Iterator[_Candidate]:
+    """All lowered before any is measured: a phone stands under control meanwhile, with its screen on."""
+    for done, (format, precision, site) in enumerate(wanted):
+        progress.stage(f"lower site {done + 1} of {len(wanted)}: {site.site.pass_name} .{format} {precision}")
+        try:
+            yield _Candidate(format, precision, site, _forms(site, format, precision, directory, str(done)))
+        except (UnsupportedOperator, LoweringFailed) as error:
+            progress.note(f"left out: {error.what}")
+
+
+def _measured(candidates: Sequence[_Candidate], meter: Meter, progress: Progress) -> list[SiteCost]:
+    if not candidates:
+        return []
+    costs = []
+    with meter.measuring([form for each in candidates for form in each.forms], progress) as costs_of:
+        for done, each in enumerate(candidates):
+            progress.stage(f"measure site {done + 1} of {len(candidates)}: {each.title}")
+            plain, rewritten = costs_of(each.forms, [value.numpy() for value in each.site.inputs])
+            costs.append(SiteCost(each.format, each.precision, each.site.site, plain, rewritten))
+    return costs
+
+
+def _forms(site: FoundSite, format: Format, precision: Precision, directory: Path,
+           stem: str) -> tuple[ArtifactUnderTest, ...]:
     made = []
+    computed = arithmetic(format, precision)
     for name, wanted in (("plain", nowhere), ("rewritten", lambda other: other == site.site)):
-        lowered, path = _lowered(site, format, precision, wanted), directory / f"{name}.{format}"
+        lowered, path = _lowered(site, format, precision, wanted), directory / f"{stem}-{name}.{format}"
         path.write_bytes(lowered.data)
         # Our .pte takes the memory format of its example, which its own file tells and `lowered` does not.
-        known = (None, None) if format == "pte" else (lowered.inputs, lowered.outputs)
-        made.append(ArtifactUnderTest(path, format, precision, *known))
-    return made
+        takes, gives = (None, None) if format == "pte" else (lowered.inputs, lowered.outputs)
+        made.append(ArtifactUnderTest(path, format, precision, takes, gives,
+                                      computed is not None and computed.by == "runtime"))
+    return tuple(made)
 
 
 def _lowered(site: FoundSite, format: Format, precision: Precision, wanted: Wanted) -> Lowered:

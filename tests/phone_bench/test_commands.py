@@ -76,6 +76,21 @@ def test_verify(typed: Typed, tiny_bundle: Path) -> None:
     assert typed.left(place.RUNS) == []
 
 
+def test_tune(typed: Typed, tmp_path: Path) -> None:
+    """Both runtimes time both forms of a site there; emulated times are labelled in the profile."""
+    words = ("tune", "--model", "tests.ghosts:five_taps", "--input-size", "8", "--device", typed.phone.serial, "--yes",
+             "-o", tmp_path / "mine.json")
+    typed(*words).assert_clean_error("device-not-ready", 4)      # EMULATOR
+    before = typed.settings()
+    ended = typed(*words, *ALLOWED, "--json")
+    assert ended.code == 0, ended.stderr
+    assert {site["format"] for site in ended.json["sites"]} == {"pte", "tflite"}
+    assert all(site["plain"] > 0 and site["rewritten"] > 0 for site in ended.json["sites"])
+    measured = ended.json["measured"]
+    assert "emulated" in measured["device"] and set(measured["runtimes"]) == {"pte", "tflite"}
+    assert typed.settings() == before and typed.left(place.RUNS) == []
+
+
 def test_bench(typed: Typed, tiny_bundle: Path, tmp_path: Path) -> None:
     """The one attached phone is meant; the result is kept, and says that it means nothing."""
     before = typed.settings()
