@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from ghostdeploy.bundle.sums import listing
 from ghostdeploy.errors import DelegationTooLow, LabelsMismatch, UsageError
 from ghostdeploy.exporter import export
 from ghostdeploy.verification import verify
-from tests.commands import ghostdeploy, start
+from tests.commands import ghostdeploy
 from tests.tiny import CLASSES, factory
 
 
@@ -186,26 +185,3 @@ def test_python_verbs(tiny_bundle: Path) -> None:
     assert package.verify is verify and package.export is export
     fused = package.fuse(factory(), torch.randn(1, 3, 32, 32))
     assert fused.report.norms_after == 0
-
-
-STAGES = ("load the checkpoint", "run the checkpoint", "trace the graph", "fuse branches", "prove the fusion",
-          "lower to .pte", "verify .pte", "lower to .tflite", "verify .tflite", "lower to .onnx", "verify .onnx",
-          "write the bundle")
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_ctrl_c_in_each_stage_leaves_nothing(stage: str, tiny_checkpoint: Path, tmp_path: Path) -> None:
-    """SIGINT as soon as the log says that the stage has begun."""
-    named = stage.rpartition(".")[2]
-    format = named if named in ("pte", "onnx") else "tflite"      # the quick one, where it makes no difference
-    process = start("export", "--model", "tests.tiny:factory", "--checkpoint", tiny_checkpoint, "--input-size", "224",
-                    "--format", format, "-o", tmp_path / "out")
-    assert process.stderr is not None
-    for line in process.stderr:
-        if f"… {stage}" in line:
-            break
-    process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=60)
-    assert process.returncode == 130, rest
-    assert "[interrupted]" in rest and "Traceback" not in rest
-    assert os.listdir(tmp_path) == []
