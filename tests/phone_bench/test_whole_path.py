@@ -17,6 +17,7 @@ from ghostdeploy.device.phone.device import opened
 from ghostdeploy.errors import ArtifactRejected
 from ghostdeploy.phone_errors import DeviceNotReady, DeviceUnsuitable, RuntimeRejected
 from tests.adb.ways import direct
+from tests.phone import root
 from tests.phone_bench.bench import SHORT, WILLING, Bench, without, words
 from tests.small_artifacts import small
 
@@ -33,6 +34,19 @@ def test_both_runtimes_and_everything_as_it_was(phone: Bench, tiny_bundle: Path,
         assert len(result.runtime.sha256 or "") == 64 and result.device.kind == "android"
         result.save(tmp_path / "result.json")
         assert Result.load(tmp_path / "result.json") == result
+
+
+def test_nothing_outside_our_directory_is_written(phone: Bench, tiny_bundle: Path) -> None:
+    """All that a phone's adb user can write is below `directory`; the scripted framework keeps its state there too."""
+    ours = (phone.desk.directory / place.ROOT.lstrip("/"), phone.desk.directory / root.STATE)
+
+    def files() -> dict[Path, tuple[int, int]]:
+        found = (path for path in phone.desk.directory.rglob("*") if not any(path.is_relative_to(o) for o in ours))
+        return {path: (path.lstat().st_mtime_ns, path.lstat().st_size) for path in found if path != ours[0].parent}
+
+    before = files()
+    phone.measure(*subjects(tiny_bundle))
+    assert files() == before and len(before) > 100 and ours[0].is_dir()
 
 
 def test_emulated_times_are_no_latency(phone: Bench, tflite: Subject) -> None:
