@@ -216,6 +216,12 @@ class ProfileInvalid(InputError):
     code = "profile-invalid"
 
 
+class CalibrationTooSmall(InputError):
+    """Raised when there are too few images to calibrate int8 with."""
+
+    code = "calibration-too-small"
+
+
 class WriteFailed(InputError):
     """Raised when output cannot be written (disk full, no permission)."""
 

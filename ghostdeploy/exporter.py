@@ -28,6 +28,9 @@ from ghostdeploy.photos import real_photos
 from ghostdeploy.plan import Plan
 from ghostdeploy.preprocessing import Preprocessing
 from ghostdeploy.progress import SILENT, Progress
+from ghostdeploy.quantisation.images import CalibrationImages
+from ghostdeploy.quantisation.images import read as calibration_images
+from ghostdeploy.quantisation.quality import Quality, simulated_error
 from ghostdeploy.reference import Reference, reference
 from ghostdeploy.trace import evaluating
 from ghostdeploy.tuning import Target
@@ -37,7 +40,8 @@ def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence
            precisions: Sequence[Precision] = ("fp32",), input_size: int | None = None, labels: str | Path | None = None,
            embed_preprocessing: bool = False, preprocessing: Preprocessing | None = None,
            require_delegation: float | None = None, target: Target = "android", profile: str | Path | None = None,
-           force: bool = False, progress: Progress = SILENT) -> Bundle:
+           calibration: str | Path | None = None, allow: Sequence[str] = (), force: bool = False,
+           progress: Progress = SILENT) -> Bundle:
     """Fuse, lower, verify and bundle a model.
 
     Args:
@@ -53,17 +57,22 @@ def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence
         target: where the artifacts will run; it chooses the profile that ships with this package: `android` counts ARM
             instructions, `host` times an x86 machine. Only the speed differs.
         profile: a file that `ghostdeploy tune` wrote, instead of that one.
+        calibration: for int8, a directory of images like those that the app will see; one in four is kept back, and
+            what int8 costs is measured on those.
+        allow: `few-images` calibrates with fewer than 32.
         force: replace a bundle that stands there.
 
     Raises:
         UsageError, BundleExists, ModelRejected, ProfileInvalid: before any work is done.
+        FileMissing, ImagesMissing, ImageUnreadable, CalibrationTooSmall: of the images for int8.
         InputSizeRejected, ExportFailed, LabelsMismatch: the checkpoint does not run, or has another number of classes.
         ExportFailed, UnsupportedOperator, LoweringFailed: the model cannot be traced or lowered.
         FusionInexact, ParityFailed, DelegationTooLow: a check failed; nothing is written.
         WriteFailed: the disk is full or the directory not writable; nothing is left behind.
     """
     plan = Plan(tuple(formats), tuple(precisions), None if labels is None else Path(labels), embed_preprocessing,
-                require_delegation, target, None if profile is None else Path(profile))
+                require_delegation, target, None if profile is None else Path(profile),
+                None if calibration is None else Path(calibration), tuple(allow))
     place = Path(directory)
     check_target(place, force=force)
     subject = _subject(model, preprocessing)
@@ -86,6 +95,8 @@ def _build(model: Model, plan: Plan, staging: Path, progress: Progress) -> None:
     progress.stage("run the checkpoint on real photos")
     truth = reference(model, real_photos(), embedded=plan.embed_preprocessing)
     labels = labels_for(model, plan.labels, classes=truth.outputs.shape[-1])
+    images = None if plan.calibration is None else calibration_images(
+        model, plan.calibration, embedded=plan.embed_preprocessing, allow_few="few-images" in plan.allow)
     module = Embedded(model.module, model.preprocessing) if plan.embed_preprocessing else model.module
     fused = fuse(module, truth.example, progress=progress)
     report = fused.report
@@ -94,7 +105,8 @@ def _build(model: Model, plan: Plan, staging: Path, progress: Progress) -> None:
                   f"(float32's own: {report.noise:.1e})")
     wanted = [(precision, format_) for precision in plan.precisions for format_ in plan.formats]
     # ExecuTorch last: what it leaves in memory would lie below the others' peaks (200 MiB of GhostNetV3 1.6x's).
-    made = {(precision, format_): _product(model, fused, truth, labels, plan, precision, format_, staging, progress)
+    made = {(precision, format_): _product(model, fused, truth, labels, plan, precision, format_, staging, progress,
+                                           images)
             for precision, format_ in sorted(wanted, key=lambda each: each[1] == "pte")}
     products = [made[each] for each in wanted]
     progress.stage("write the bundle")
@@ -102,44 +114,56 @@ def _build(model: Model, plan: Plan, staging: Path, progress: Progress) -> None:
 
 
 def _product(model: Model, fused: Fused, truth: Reference, labels: Labels | None, plan: Plan, precision: Precision,
-             format_: Format, staging: Path, progress: Progress) -> Product:
+             format_: Format, staging: Path, progress: Progress, images: CalibrationImages | None) -> Product:
     """One artifact: lowered, written, and run in its real runtime in a fresh process."""
     progress.stage(f"lower to .{format_} ({precision})")
-    lowered = _lower(model, fused.module, truth.example, labels, plan, precision, format_)
+    lowered = _lower(model, fused.module, truth.example, labels, plan, precision, format_, images)
     give_back()
     _require_delegation(lowered, plan.require_delegation)
     file = staging / f"model.{precision}.{format_}"
     write(file, lowered.data)
     progress.stage(f"verify .{format_} ({precision}) on {len(truth.names)} photos")
-    parity = verify_artifact(file, lowered, truth, noise=fused.report.noise)
+    simulated = None if lowered.simulation is None else simulated_error(lowered.simulation, truth.inputs, truth.outputs)
+    parity = verify_artifact(file, lowered, truth, limit_for(precision, fused.report.noise, simulated))
     delegation = lowered.delegation
     where = f", {delegation.delegates} delegate(s), {delegation.nodes_outside} nodes outside" if delegation else ""
     progress.note(f"{len(lowered.data) / 1e6:.1f} MB{where}, max error {parity.max_abs_error:.1e}, "
                   f"top-1 agrees on {parity.top1_agreement:.0%}")
-    return Product(file.name, dataclasses.replace(lowered, data=b""), parity)     # the file has it now
+    quality = None
+    if images is not None and simulated is not None:
+        progress.stage(f"compare .{format_} (int8) on {len(images.names)} images kept back")
+        quality = Quality(simulated, len(images.calibration), check(
+            _under_test(file, lowered), images.held_out, images.answers, LocalDevice(), limit=parity.limit,
+            names=images.names, source="images kept back from calibration"))
+    # The file has the data now; the simulation did its work.
+    return Product(file.name, dataclasses.replace(lowered, data=b"", simulation=None), parity, quality)
 
 
-def verify_artifact(file: Path, lowered: Lowered, truth: Reference, noise: float) -> Parity:
+def _under_test(file: Path, lowered: Lowered) -> ArtifactUnderTest:
+    return ArtifactUnderTest(file, lowered.format, lowered.precision, lowered.inputs, lowered.outputs)
+
+
+def verify_artifact(file: Path, lowered: Lowered, truth: Reference, limit: float) -> Parity:
     """Parity of one written artifact with the checkpoint, on this machine.
 
     Raises:
         ParityFailed: it is not what the checkpoint computes.
     """
-    subject = ArtifactUnderTest(file, lowered.format, lowered.precision, lowered.inputs, lowered.outputs)
-    parity = check(subject, truth.inputs, truth.outputs, LocalDevice(), limit=limit_for(lowered.precision, noise),
+    parity = check(_under_test(file, lowered), truth.inputs, truth.outputs, LocalDevice(), limit=limit,
                    names=truth.names, source="photos of scikit-image")
     parity.enforce(file.name)
     return parity
 
 
 def _lower(model: Model, graph: GraphModule, example: torch.Tensor, labels: Labels | None, plan: Plan,
-           precision: Precision, format_: Format) -> Lowered:
+           precision: Precision, format_: Format, images: CalibrationImages | None) -> Lowered:
     # Imported here: each backend takes a second or more to import, and an export may need only one.
+    calibration = images.for_lowering() if images is not None and precision == "int8" else None
     wanted = plan.profile.wanted(format_, precision)
     if format_ == "pte":
         from ghostdeploy.lowering.executorch import lower_pte
 
-        return lower_pte(graph, example, precision, wanted=wanted)
+        return lower_pte(graph, example, precision, wanted=wanted, calibration=calibration)
     if format_ == "onnx":
         from ghostdeploy.lowering.onnx import lower_onnx
 
@@ -148,7 +172,7 @@ def _lower(model: Model, graph: GraphModule, example: torch.Tensor, labels: Labe
     from ghostdeploy.lowering.tflite import lower_tflite
 
     metadata = metadata_for(model, labels, plan.embed_preprocessing)
-    return lower_tflite(graph, example, precision, metadata, wanted=wanted)
+    return lower_tflite(graph, example, precision, metadata, wanted=wanted, calibration=calibration)
 
 
 def _require_delegation(lowered: Lowered, least: float | None) -> None:

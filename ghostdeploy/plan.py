@@ -11,7 +11,8 @@ from ghostdeploy.lowering.artifact import Format, Precision
 from ghostdeploy.tuning import Profile, Target, shipped
 
 FORMATS: tuple[Format, ...] = ("pte", "tflite", "onnx")
-PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+ALLOWANCES = ("few-images",)
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Plan:
     Attributes:
         require_delegation: the least delegated share of an artifact's nodes, 0 to 1.
         target: where the artifacts will run; it chooses the profile that ships with this package.
+        calibration: directory of images for int8.
+        allow: what is done in spite of a good reason not to: `few-images` calibrates with fewer than 32.
         profile_file: what `ghostdeploy tune` measured, instead of that profile.
 
     Raises:
@@ -35,18 +38,33 @@ class Plan:
     require_delegation: float | None = None
     target: Target = "android"
     profile_file: Path | None = None
+    calibration: Path | None = None
+    allow: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for given, known, what in ((self.formats, FORMATS, "format"), (self.precisions, PRECISIONS, "precision")):
             unknown = [v for v in given if v not in known]
             if unknown or not given:
-                later = " (int8 is not built yet)" if "int8" in unknown else ""
-                raise UsageError(f"no such {what}: {', '.join(unknown) or 'none named'}{later}", "",
+                raise UsageError(f"no such {what}: {', '.join(unknown) or 'none named'}", "",
                                  f"choose from {', '.join(known)}")
+        self._check_int8()
         if self.require_delegation is not None and not 0 <= self.require_delegation <= 1:
             raise UsageError(f"--require-delegation {self.require_delegation} is no share", "",
                              "give a number from 0 to 1")
+        if not set(self.allow) <= set(ALLOWANCES):
+            raise UsageError(f"--allow {', '.join(self.allow)} is not known", "",
+                             f"choose from {', '.join(ALLOWANCES)}")
         self.profile    # noqa: B018  (read now, so that a bad file is named before any work)
+
+    def _check_int8(self) -> None:
+        if ("int8" in self.precisions) != (self.calibration is not None):
+            missing = self.calibration is None
+            raise UsageError("int8 needs --calibration" if missing else "--calibration is for int8 alone",
+                             "the steps of every layer are read off real images" if missing else "",
+                             "name a directory of images like those that the app will see" if missing else
+                             "add --precision int8, or leave it out")
+        if "int8" in self.precisions and "onnx" in self.formats:
+            raise UsageError("int8 is not written to .onnx", "", "export pte and tflite, or another precision")
 
     @cached_property
     def profile(self) -> Profile:

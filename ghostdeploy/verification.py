@@ -97,7 +97,7 @@ def verify(bundle: str | Path | Bundle, images: str | Path | None = None, device
 def _check(bundle: Bundle, artifact: Artifact, truth: Truth, device: Device) -> Parity:
     subject = ArtifactUnderTest(artifact.file, artifact.format, artifact.precision, artifact.inputs, artifact.outputs,
                                 artifact.half_arithmetic)
-    limit = limit_for(artifact.precision, bundle.manifest["fusion"]["noise"])
+    limit = limit_for(artifact.precision, bundle.manifest["fusion"]["noise"], artifact.simulated_error)
     parity = check(subject, truth.inputs, truth.outputs, device, limit=limit, names=truth.names, source=truth.source)
     parity.enforce(artifact.file.name)
     return parity

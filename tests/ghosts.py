@@ -40,6 +40,32 @@ def small() -> Small:
     return Small().eval()
 
 
+class Gated(nn.Module):
+    """Everything that int8 knows: a stem, a squeeze, a gate at half size (GhostNetV3's), sums, pools, a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, 2, 1), nn.ReLU6())
+        self.squeeze = nn.Sequential(nn.Conv2d(16, 8, 1), nn.ReLU(), nn.Conv2d(8, 16, 1), nn.Hardsigmoid())
+        self.gate = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(16, 16, (1, 5), padding=(0, 2), groups=16), nn.Sigmoid(),
+                                  nn.UpsamplingNearest2d(scale_factor=2))
+        self.ghost = Ghost(16, 8, 3, nn.ReLU())
+        self.pool = nn.MaxPool2d(2)
+        self.head = nn.Linear(16, 7)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.stem(x)
+        y = y * self.squeeze(y.mean((2, 3), keepdim=True))
+        y = self.ghost(y * self.gate(y)) + y
+        return self.head(self.pool(y).mean((2, 3)))
+
+
+def gated() -> nn.Module:
+    """Always the same weights; also a factory."""
+    torch.manual_seed(0)
+    return Gated().eval()
+
+
 def five_taps() -> nn.Module:
     """One site, of one kind; also a factory."""
     torch.manual_seed(0)

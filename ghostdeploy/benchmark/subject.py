@@ -79,7 +79,7 @@ def _of_bundle(bundle: Bundle, artifact: Artifact) -> Subject:
     model = MeasuredModel(bundle.name, bundle.path.resolve().name, artifact.file.name, artifact.size, artifact.sha256,
                           artifact.format, artifact.precision, bundle.manifest["weights"]["kind"])
     golden = Golden(_tensor(bundle.golden.output),
-                    limit_for(artifact.precision, bundle.manifest["fusion"].get("noise")))
+                    limit_for(artifact.precision, bundle.manifest["fusion"].get("noise"), artifact.simulated_error))
     return Subject(artifact.file, model, artifact.inputs, artifact.outputs, (_tensor(bundle.golden.input),),
                    f"golden input of the bundle ({bundle.golden.image.name})", golden, artifact.half_arithmetic)
 

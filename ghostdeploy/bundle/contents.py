@@ -22,6 +22,7 @@ from ghostdeploy.lowering.artifact import Lowered
 from ghostdeploy.model import Model
 from ghostdeploy.parity import Parity
 from ghostdeploy.plan import Plan
+from ghostdeploy.quantisation.quality import Quality
 from ghostdeploy.reference import Reference
 from ghostdeploy.tensors import FloatArray
 from ghostdeploy.writing import writing
@@ -34,6 +35,7 @@ class Product:
     file: str
     lowered: Lowered
     parity: Parity
+    quality: Quality | None = None      # of an int8 artifact
 
 
 def write_contents(staging: Path, model: Model, plan: Plan, truth: Reference, fusion: FusionReport,
@@ -44,7 +46,8 @@ def write_contents(staging: Path, model: Model, plan: Plan, truth: Reference, fu
         write(staging / "labels.txt", "".join(f"{name}\n" for name in labels.names))
     deployed = cost(graph, torch.zeros_like(torch.from_numpy(truth.inputs[:1])))
     document = manifest.document(model, plan, truth, fusion, deployed, labels, golden, [
-        manifest.artifact(staging / product.file, product.lowered, product.parity) for product in products])
+        manifest.artifact(staging / product.file, product.lowered, product.parity, product.quality)
+        for product in products])
     write(staging / MANIFEST, json.dumps(document, indent=2, allow_nan=False) + "\n")
     documents.write(staging, document, truth, labels)
     write(staging / SUMS, listing(staging))

@@ -20,6 +20,7 @@ from ghostdeploy.lowering.artifact import Format, Lowered
 from ghostdeploy.model import Model
 from ghostdeploy.parity import Parity
 from ghostdeploy.plan import Plan
+from ghostdeploy.quantisation.quality import Quality
 from ghostdeploy.reference import Reference
 from ghostdeploy.version import VERSION
 
@@ -42,7 +43,7 @@ class GoldenFiles:
     photo_outputs: str
 
 
-def artifact(file: Path, lowered: Lowered, parity: Parity) -> dict[str, Any]:
+def artifact(file: Path, lowered: Lowered, parity: Parity, quality: Quality | None = None) -> dict[str, Any]:
     """The entry of one artifact, from the file as written."""
     computed = arithmetic(lowered.format, lowered.precision)
     return {
@@ -55,6 +56,7 @@ def artifact(file: Path, lowered: Lowered, parity: Parity) -> dict[str, Any]:
         "parity": to_json(parity),
         "passes": dict(lowered.passes),
         **({} if computed is None else {"arithmetic": to_json(computed)}),
+        **({} if quality is None else {"quantisation": quality.as_dict()}),
     }
 
 

@@ -25,6 +25,7 @@ class Artifact:
     """A model file of a bundle, as the manifest describes it.
 
     `half_arithmetic`: the runtime is to be asked to compute in half precision; the file alone does not say it.
+    `simulated_error`: of int8, what it costs in theory; see `limit_for`.
     """
 
     file: Path
@@ -35,6 +36,7 @@ class Artifact:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     half_arithmetic: bool
+    simulated_error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -169,4 +171,5 @@ def _artifact(root: Path, entry: dict[str, Any]) -> Artifact:
     inputs, outputs = (tuple(TensorSpec(**{**spec, "shape": tuple(spec["shape"])}) for spec in entry[key])
                        for key in ("inputs", "outputs"))
     return Artifact(_member(root, entry["file"]), entry["format"], entry["precision"], entry["sha256"], entry["size"],
-                    inputs, outputs, entry.get("arithmetic", {}).get("by") == "runtime")
+                    inputs, outputs, entry.get("arithmetic", {}).get("by") == "runtime",
+                    entry.get("quantisation", {}).get("simulated_error"))

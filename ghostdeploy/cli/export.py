@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ghostdeploy.cli.options import (
+    AllowFewOption,
     BundleOption,
     CalibrationOption,
     CheckpointOption,
@@ -34,7 +35,6 @@ from ghostdeploy.cli.options import (
     which_weights,
 )
 from ghostdeploy.cli.output import JsonFlag, emit, heading, stages
-from ghostdeploy.errors import UsageError
 
 if TYPE_CHECKING:
     from ghostdeploy.bundle import Bundle
@@ -49,8 +49,8 @@ def export(
     input_size: InputSizeOption = None, weights: WeightsOption = "auto", random_weights: RandomOption = False,
     mean: MeanOption = None, std: StdOption = None, crop: CropOption = None, interpolation: InterpolationOption = None,
     embed_preprocessing: EmbedOption = False, require_delegation: DelegationOption = None,
-    calibration: CalibrationOption = None, profile: ProfileOption = None, output: BundleOption = None,
-    force: ForceOption = False,
+    calibration: CalibrationOption = None, allow: AllowFewOption = "", profile: ProfileOption = None,
+    output: BundleOption = None, force: ForceOption = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Turn a trained checkpoint into proven .pte and .tflite artifacts.
@@ -58,8 +58,6 @@ def export(
     Example: [bold]ghostdeploy export --target android --checkpoint ghostnetv3-1.0.pth.tar -o dist/ghostnet[/]
     """
     copy = which_weights(weights)
-    if calibration is not None:
-        raise UsageError("--calibration is for int8, which is not built yet", "", "leave it out")
     with stages(quiet=as_json) as progress:
         progress.stage("load the checkpoint" if checkpoint else "build the model")
         from ghostdeploy.bundle import check_target
@@ -68,7 +66,7 @@ def export(
         from ghostdeploy.plan import Plan
 
         plan = Plan(names(formats), names(precision), labels, embed_preprocessing, require_delegation,
-                    cast("Target", target), profile)
+                    cast("Target", target), profile, calibration, names(allow))
         if output is not None:
             check_target(output, force=force)
         subject = load(checkpoint, model=model, weights=copy, random_weights=random_weights, input_size=input_size)
@@ -76,8 +74,8 @@ def export(
         directory = output or Path("dist") / subject.name
         bundle = run(subject, directory, formats=plan.formats, precisions=plan.precisions, labels=labels,
                      embed_preprocessing=embed_preprocessing, require_delegation=require_delegation,
-                     target=plan.target, profile=profile, force=force, progress=progress,
-                     preprocessing=changed(subject.preprocessing, mean, std, crop, interpolation))
+                     target=plan.target, profile=profile, calibration=calibration, allow=plan.allow, force=force,
+                     progress=progress, preprocessing=changed(subject.preprocessing, mean, std, crop, interpolation))
     document = {"bundle": str(directory), "manifest": bundle.manifest}
     emit(document, lambda console: render(console, bundle), as_json=as_json)
 
@@ -102,6 +100,17 @@ def render(console: Console, bundle: Bundle) -> None:
     for entry in bundle.manifest["artifacts"]:
         table.add_row(*row(entry))
     console.print(table)
+    for entry in bundle.manifest["artifacts"]:
+        if "quantisation" in entry:
+            console.print(quality(entry), highlight=False)
+
+
+def quality(entry: dict[str, Any]) -> str:
+    """What int8 costs one artifact, in a sentence."""
+    found = entry["quantisation"]["held_out"]
+    return (f"{entry['file']}: on {found['images']} images that it was not calibrated with, top-1 agrees with the "
+            f"checkpoint on {found['top1_agreement']:.1%}, top-5 on {found['top5_agreement']:.1%}"
+            + ("" if found["snr_db"] is None else f"; {found['snr_db']:.1f} dB"))
 
 
 def row(entry: dict[str, Any]) -> tuple[str, ...]:

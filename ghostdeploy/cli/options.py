@@ -26,7 +26,7 @@ ProfileOption = Annotated[Path | None, typer.Option(
     "--profile", metavar="FILE", help="What `ghostdeploy tune` measured, instead of the target's own profile.")]
 FormatOption = Annotated[str, typer.Option("--format", help="Of pte, tflite, onnx; comma-separated.")]
 PrecisionOption = Annotated[str, typer.Option(
-    "--precision", help="Of fp32, fp16; comma-separated. fp16 halves a .tflite; a .pte hardly shrinks.")]
+    "--precision", help="Of fp32, fp16, int8; comma-separated. fp16 halves a .tflite; a .pte hardly shrinks.")]
 LabelsOption = Annotated[Path | None, typer.Option("--labels", metavar="FILE", help="Class names, one a line.")]
 InputSizeOption = Annotated[int | None, typer.Option(
     "--input-size", min=1, help="Side of the square input in pixels; the model's own by default.", show_default=False)]
@@ -38,7 +38,9 @@ DelegationOption = Annotated[float | None, typer.Option(
     "--require-delegation", metavar="SHARE",
     help="Fail (exit 5) if a smaller share of nodes runs in XNNPACK; 1.0 is all.")]
 CalibrationOption = Annotated[Path | None, typer.Option(
-    "--calibration", metavar="DIR", help="Images for int8 (not built yet).")]
+    "--calibration", metavar="DIR", help="Images for int8, like those that the app will see; 32 and more.")]
+AllowFewOption = Annotated[str, typer.Option(
+    "--allow", metavar="few-images", help="Calibrate int8 with fewer than 32 images.")]
 BundleOption = Annotated[Path | None, typer.Option(
     "--output", "-o", metavar="DIR", help="The bundle's directory; dist/MODEL by default.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace a bundle that stands there.")]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch.fx import GraphModule
 
 Format = Literal["pte", "tflite", "onnx"]
 Precision = Literal["fp32", "fp16", "int8"]
@@ -48,7 +51,12 @@ class RuntimeNeed:
 
 @dataclass(frozen=True)
 class Lowered:
-    """One artifact, not yet written. `passes` counts what each rewrite changed, in the order they ran."""
+    """One artifact, not yet written.
+
+    Attributes:
+        passes: what each rewrite changed, in the order they ran.
+        simulation: of an int8 artifact, the graph that torch runs with the same steps; what it must compute.
+    """
 
     format: Format
     precision: Precision
@@ -58,3 +66,4 @@ class Lowered:
     delegation: Delegation | None
     runtime: RuntimeNeed
     passes: tuple[tuple[str, int], ...] = ()
+    simulation: GraphModule | None = field(default=None, repr=False, compare=False)

@@ -15,6 +15,7 @@ from ghostdeploy.heap import give_back
 from ghostdeploy.lowering.artifact import Lowered, Precision, RuntimeNeed
 from ghostdeploy.lowering.executorch.delegation import delegation
 from ghostdeploy.lowering.executorch.idle_passes import working_passes_only
+from ghostdeploy.lowering.executorch.int8 import INT8
 from ghostdeploy.lowering.executorch.kernels import require_kernels
 from ghostdeploy.lowering.executorch.late_code import late_code
 from ghostdeploy.lowering.executorch.partitioner import partitioner, plugin_available
@@ -25,19 +26,23 @@ from ghostdeploy.lowering.operators import require_aten
 from ghostdeploy.lowering.passes import Wanted, nowhere, run
 from ghostdeploy.lowering.specs import first_sentence, input_specs, installed, output_specs
 from ghostdeploy.progress import SILENT, Progress
+from ghostdeploy.quantisation import FLOAT_ONLY, Calibration, plan, required
+from ghostdeploy.quantisation import simulation as simulation_of
 
 
 def lower_pte(graph: GraphModule, example: Example, precision: Precision = "fp32", progress: Progress = SILENT,
-              *, wanted: Wanted = nowhere, plugin: bool = True) -> Lowered:
+              *, wanted: Wanted = nowhere, plugin: bool = True, calibration: Calibration | None = None) -> Lowered:
     """Lower a functional ATen graph to an ExecuTorch program for the XNNPACK delegate.
 
     Args:
         graph: what `trace` or `fuse` returns; not modified.
         example: an input of the graph, NCHW float32; the program takes this shape, and this memory format, alone.
-        precision: fp32, or fp16: weights rounded to half precision and arithmetic in it, between float32 inputs and
-            outputs. The file shrinks only by the linear layers: ExecuTorch 1.4 stores the weights of convolutions in
-            float32 whatever their type, and refuses to load them in float16 ("Failed to load method forward, error:
-            0x:1" when its visitor was made to write them).
+        precision: fp32; int8: weights and arithmetic in int8 between float32 inputs and outputs; or fp16: weights
+            rounded to half precision and arithmetic in it, between float32 inputs and outputs. An fp16 file shrinks
+            only by the linear layers: ExecuTorch 1.4 stores the weights of convolutions in float32 whatever their type,
+            and refuses to load them in float16 ("Failed to load method forward, error: 0x:1" when its visitor was made
+            to write them).
+        calibration: inputs to find the steps of int8 with, and what to leave in float32.
         wanted: where to apply the rewrites that pay at some shapes only; see `ghostdeploy.tuning.Profile`.
         plugin: write nearest 2x upsampling through ExecuTorch's registries (`nearest`); False, or an ExecuTorch whose
             registries are others, writes it as slices: same values, 0.407 instead of 0.365 of the stock latency.
@@ -46,18 +51,19 @@ def lower_pte(graph: GraphModule, example: Example, precision: Precision = "fp32
         The .pte and what is inside. Inputs are called `input`, outputs `output`, `output_1`, ...
 
     Raises:
-        UsageError: another precision.
+        UsageError: another precision, or int8 without calibration.
         UnsupportedOperator: neither XNNPACK nor the runtime has an operator of the graph, or it has no fp16 form.
         LoweringFailed: ExecuTorch's own lowering failed; its first sentence is the reason.
     """
-    if precision not in ("fp32", "fp16"):
-        raise UsageError(f"no {precision} lowering to .pte", "", "choose fp32 or fp16")
+    if precision not in ("fp32", "fp16", "int8"):
+        raise UsageError(f"no {precision} lowering to .pte", "", "choose fp32, fp16 or int8")
+    inputs_of_int8 = required(calibration) if precision == "int8" else None
     require_aten(graph, "ExecuTorch")
     with (collector.set_aside(), frugal(), late_code(), working_passes_only(), torch.no_grad(),
           warnings.catch_warnings()):
         warnings.simplefilter("ignore")  # deprecations inside torch and ExecuTorch; nothing that a user could act on
         try:
-            return _lowered(graph, example, precision, progress, wanted, plugin and plugin_available())
+            return _lowered(graph, example, precision, progress, wanted, plugin and plugin_available(), inputs_of_int8)
         except (GhostdeployError, KeyboardInterrupt, MemoryError):
             raise
         except Exception as error:
@@ -66,12 +72,16 @@ def lower_pte(graph: GraphModule, example: Example, precision: Precision = "fp32
 
 
 def _lowered(graph: GraphModule, example: Example, precision: Precision, progress: Progress, wanted: Wanted,
-             plugin: bool) -> Lowered:
+             plugin: bool, calibration: Calibration | None) -> Lowered:
     progress.stage("rewrite the graph for XNNPACK")
     module = copy_of(graph)
-    outcomes = run(rewrites(plugin, wanted), module, example)
+    outcomes = run(rewrites(plugin, wanted, int8=calibration is not None), module, example)
     if precision == "fp16":
         halve(module, example)
+    int8 = FLOAT_ONLY if calibration is None else plan(module, calibration, INT8)
+    simulation = simulation_of(module, int8)
+    if simulation is not None:
+        module = copy_of(simulation)
     forget(module)
     progress.stage("partition and serialise for XNNPACK")
     takes, gives = input_specs(module), output_specs(module)
@@ -90,4 +100,4 @@ def _lowered(graph: GraphModule, example: Example, precision: Precision, progres
     # ExecuTorch promises that newer runtimes read older programs, not the reverse: this version is the lowest.
     need = RuntimeNeed("executorch", installed("executorch"))
     return Lowered("pte", precision, bytes(data), takes, gives, counts, need,
-                   tuple((o.name, o.changed) for o in outcomes))
+                   tuple((o.name, o.changed) for o in outcomes), simulation)

@@ -38,11 +38,12 @@ from ghostdeploy.lowering.passes.nearest_index import doubles
 CONCATENATION = 5
 
 
-def rewrites(plugin: bool, wanted: Wanted = nowhere) -> tuple[Rewrite, ...]:
+def rewrites(plugin: bool, wanted: Wanted = nowhere, *, int8: bool = False) -> tuple[Rewrite, ...]:
     """Every pass, in order; alternatives apply where they are `wanted`.
 
-    Means and adaptive pools come before the pools that they turn into; with `plugin`, doublings stay for it. Full-range
-    slices that the later passes leave behind are no-ops again.
+    Average pools are outside of XNNPACK in int8, depthwise convolutions are not. Means and adaptive pools come before
+    the pools that they turn into; with `plugin`, doublings stay for it. Full-range slices that the later passes leave
+    behind are no-ops again.
     """
     return (
         FoldKnownValues(),
@@ -58,7 +59,7 @@ def rewrites(plugin: bool, wanted: Wanted = nowhere) -> tuple[Rewrite, ...]:
         SpellAsView(),
         KeepdimMean(),
         AdaptivePoolAsPool(),
-        AveragePoolAsDepthwise(),
+        AveragePoolAsDepthwise(every=int8),
         ExcludeEmptyPadding(),
         DropCeilMode(),
         SplitAsSlices(),

@@ -5,6 +5,7 @@ Weights lie as [out, kh, kw, in / groups] (CONV_2D) and [1, kh, kw, out] (DEPTHW
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from ai_edge_litert import schema_py_generated as schema
 from torch.fx import Node
@@ -17,6 +18,7 @@ from ghostdeploy.lowering.tflite.geometry import Padding, Window, spanned
 from ghostdeploy.lowering.tflite.layout import NHWC
 from ghostdeploy.lowering.tflite.padding import pad
 from ghostdeploy.lowering.tflite.registry import emits
+from ghostdeploy.lowering.tflite.writer import Steps
 
 SCHEMES = {Padding.VALID: schema.Padding.VALID, Padding.EXPLICIT: schema.Padding.VALID,
            Padding.SAME: schema.Padding.SAME}
@@ -43,10 +45,25 @@ def conv2d(e: Emission, node: Node) -> None:
     version = fields.pop("version", 1)
     if name == "DEPTHWISE_CONV_2D" and dilation != (1, 1):
         version = versions.DEPTHWISE_DILATED
-    inputs = [x, e.weight(weight.permute(layout), f"{node.name}_weight"), e.weight(bias, f"{node.name}_bias")]
+    inputs = [x, *parameters(e, node, x, weight, bias, layout)]
     e.writer.operator(name, inputs, [e.write(result, NHWC)], options, version, padding=SCHEMES[window.padding],
                       strideH=stride[0], strideW=stride[1], dilationHFactor=dilation[0], dilationWFactor=dilation[1],
                       fusedActivationFunction=activation, **fields)
+
+
+def parameters(e: Emission, node: Node, x: int, weight: torch.Tensor, bias: torch.Tensor,
+               layout: tuple[int, ...]) -> tuple[int, int]:
+    """Weight and bias as constants, the weight [out, ...] permuted to `layout`; in int8 for an `x` in int8."""
+    names = f"{node.name}_weight", f"{node.name}_bias"
+    found, source = e.plan.weights.get(node), e.writer.steps(x)
+    if found is None or source is None:
+        return e.weight(weight.permute(layout), names[0]), e.weight(bias, names[1])
+    zeros = (0,) * len(found.scales)
+    of_weight = Steps(tuple(map(float, found.scales)), zeros, layout.index(0))
+    of_bias = Steps(tuple(float(np.float32(scale * source.scales[0])) for scale in found.scales), zeros)
+    values = found.values.reshape(tuple(weight.shape)).transpose(layout)    # a linear layer comes as a 1x1 convolution
+    return (e.writer.constant(np.ascontiguousarray(values), names[0], of_weight),
+            e.writer.constant(found.bias, names[1], of_bias))
 
 
 def padded(e: Emission, tensor: int, window: Window, value: float = 0.0) -> int:

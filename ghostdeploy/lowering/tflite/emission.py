@@ -7,7 +7,7 @@ the operand is not kept that way yet, and only once. They say in what order thei
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,7 +21,9 @@ from ghostdeploy.lowering.half import as_half
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.tflite import versions
 from ghostdeploy.lowering.tflite.layout import Order, Shape, identity, permuted, plan_view, significant, stored
-from ghostdeploy.lowering.tflite.writer import Array, Writer
+from ghostdeploy.lowering.tflite.writer import Array, Steps, Writer
+from ghostdeploy.quantisation import FLOAT_ONLY, Quantisation, QuantParams
+from ghostdeploy.quantisation.kinds import ACTIVATIONS
 
 ACTIVATION = schema.ActivationFunctionType
 _BINARY_OPTIONS = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions", "DIV": "DivOptions",
@@ -32,18 +34,25 @@ _FUSES_ACTIVATION = {"ADD", "SUB", "MUL", "DIV"}
 
 @dataclass(frozen=True)
 class Stored:
-    """A TFLite tensor whose axis i is the node's axis `order[i]`."""
+    """A TFLite tensor whose axis i is the node's axis `order[i]`; in float32, or in int8 steps."""
 
     tensor: int
     order: Order
+    int8: bool = False
 
 
 class Emission:
-    """Writes one graph. Values of nodes are found by node, constants are folded on the way."""
+    """Writes one graph. Values of nodes are found by node, constants are folded on the way.
 
-    def __init__(self, module: GraphModule, writer: Writer, precision: Precision) -> None:
-        self.module, self.writer, self.precision = module, writer, precision
+    Where there is a plan for int8, an emitter reads and writes in the type in which its node is computed: `read` and
+    `write` see to the conversions.
+    """
+
+    def __init__(self, module: GraphModule, writer: Writer, precision: Precision,
+                 plan: Quantisation = FLOAT_ONLY) -> None:
+        self.module, self.writer, self.precision, self.plan = module, writer, precision, plan
         self.absorbed: set[Node] = set()
+        self.int8 = False
         self._stored: dict[Node, list[Stored]] = {}
         self._constants: dict[Node, torch.Tensor] = {}
 
@@ -96,21 +105,41 @@ class Emission:
             array = value.to(torch.float32).numpy()
             return self.writer.constant(np.ascontiguousarray(array.transpose(order)))
         assert isinstance(node, Node)
-        for kept in self._stored[node]:
-            if kept.order == order:
-                return kept.tensor
-        converted = self._convert(self._stored[node][0], graph.shape(node), order)
-        self._stored[node].append(Stored(converted, order))
+        kept = [found for found in self._stored[node] if found.int8 == self.int8] or [self._retyped(node)]
+        for found in kept:
+            if found.order == order:
+                return found.tensor
+        converted = self._convert(kept[0], graph.shape(node), order)
+        self._stored[node].append(Stored(converted, order, self.int8))
         return converted
 
     def write(self, node: Node, order: Order) -> int:
         """Declare the tensor that will hold `node`'s value in `order`."""
-        return self.keep(node, self.writer.tensor(node.name, stored(graph.shape(node), order)), order)
+        return self.keep(node, self.declare(node, node.name, stored(graph.shape(node), order)), order)
+
+    def declare(self, node: Node, name: str, shape: Shape) -> int:
+        """Declare a tensor that will hold the elements of `node`'s value in some shape."""
+        if not self.int8:
+            return self.writer.tensor(name, shape)
+        return self.writer.tensor(name, shape, "int8", steps=steps(self.plan.params[node]))
 
     def keep(self, node: Node, tensor: int, order: Order) -> int:
         """Record that an existing tensor holds `node`'s value in `order`."""
-        self._stored[node] = [Stored(tensor, order)]
+        self._stored[node] = [Stored(tensor, order, self.writer.dtype(tensor) == "int8")]
         return tensor
+
+    def _retyped(self, node: Node) -> Stored:
+        """`node`'s value in the other type, which its own operator did not leave."""
+        kept = self._stored[node][0]
+        shape = self.writer.shape(kept.tensor)
+        if self.int8:
+            out = self.writer.tensor(f"{node.name}_int8", shape, "int8", steps=steps(self.plan.params[node]))
+            self.writer.operator("QUANTIZE", [kept.tensor], [out], "QuantizeOptions")
+        else:
+            out = self.writer.tensor(f"{node.name}_float", shape)
+            self.writer.operator("DEQUANTIZE", [kept.tensor], [out], "DequantizeOptions")
+        self._stored[node].append(Stored(out, kept.order, self.int8))
+        return self._stored[node][-1]
 
     def same(self, node: Node, source: Node) -> None:
         """Record that `node` has the value of `source` (and the very same shape)."""
@@ -118,7 +147,7 @@ class Emission:
 
     def permute(self, node: Node, source: Node, dims: Sequence[int]) -> None:
         """Record that `node` is `source` with its axes renamed: no operator."""
-        self._stored[node] = [Stored(kept.tensor, permuted(kept.order, dims)) for kept in self._stored[source]]
+        self._stored[node] = [replace(kept, order=permuted(kept.order, dims)) for kept in self._stored[source]]
 
     def view(self, node: Node, source: Node) -> None:
         """Record that `node` holds the elements of `source` in another shape."""
@@ -154,14 +183,14 @@ class Emission:
         """RESHAPE, or nothing where the shape is that already and no particular output is wanted."""
         if out is None and self.writer.shape(tensor) == shape:
             return tensor
-        result = self.writer.tensor("reshape", shape) if out is None else out
+        result = self.writer.like(tensor, "reshape", shape) if out is None else out
         self.writer.operator("RESHAPE", [tensor, self.integers(shape)], [result], "ReshapeOptions",
                              newShape=np.array(shape, np.int32))
         return result
 
     def transpose(self, tensor: int, permutation: Order) -> int:
         """TRANSPOSE: axis i of the result is axis `permutation[i]`."""
-        result = self.writer.tensor("transpose", stored(self.writer.shape(tensor), permutation))
+        result = self.writer.like(tensor, "transpose", stored(self.writer.shape(tensor), permutation))
         self.writer.operator("TRANSPOSE", [tensor, self.integers(permutation)], [result], "TransposeOptions",
                              version=versions.transpose(len(permutation)))
         return result
@@ -190,7 +219,10 @@ class Emission:
     def activation(self, node: Node) -> tuple[int, Node]:
         """The activation that can ride on `node`'s operator, and the node that then carries the result."""
         user = next(iter(node.users)) if len(node.users) == 1 else None
-        kind = None if user is None else _fusable(user)
+        if user is not None and self.int8 and user in self.plan.int8 and user.target in ACTIVATIONS:
+            self.absorbed.add(user)     # its bounds hold the steps of its result: int8 ends where it does
+            return ACTIVATION.NONE, user
+        kind = None if user is None or self.int8 else _fusable(user)
         if user is None or kind is None:
             return ACTIVATION.NONE, node
         self.absorbed.add(user)
@@ -202,6 +234,11 @@ class Emission:
         """The error for a node that cannot be written, naming operator, node and the module it came from."""
         what = f"{operator_name(node)} cannot be written to .tflite (node {node.name}{_origin(node)})"
         return UnsupportedOperator(what, why, next)
+
+
+def steps(params: QuantParams) -> Steps:
+    """As the schema has them."""
+    return Steps((params.scale,), (params.zero_point,))
 
 
 def operator_name(node: Node) -> str:

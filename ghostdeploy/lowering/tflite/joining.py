@@ -25,7 +25,7 @@ def concatenate(e: Emission, tensors: Sequence[int], axis: int, out: int | None 
         tensors = [concatenate(e, tensors[a:b], axis) for a, b in pairwise(starts)]
     shapes = [e.writer.shape(t) for t in tensors]
     shape = (*shapes[0][:axis], sum(s[axis] for s in shapes), *shapes[0][axis + 1:])
-    result = e.writer.tensor("concat", shape) if out is None else out
+    result = e.writer.like(tensors[0], "concat", shape) if out is None else out
     e.writer.operator("CONCATENATION", list(tensors), [result], "ConcatenationOptions", axis=axis,
                       fusedActivationFunction=ACTIVATION.NONE)
     return result

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
+from ai_edge_litert import schema_py_generated as schema
 from torch.fx import Node
 
 from ghostdeploy import graph
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.tflite import versions
+from ghostdeploy.lowering.tflite.convolution import parameters
 from ghostdeploy.lowering.tflite.emission import ACTIVATION, Emission
 from ghostdeploy.lowering.tflite.layout import Order, identity, last
 from ghostdeploy.lowering.tflite.registry import emits
@@ -73,5 +77,21 @@ def _matrix_product(e: Emission, node: Node, source: Node, weight: torch.Tensor,
     x = e.read(source, order)
     activation, result = e.activation(node)
     bias = torch.zeros(weight.shape[0]) if bias is None else bias
+    if e.int8:
+        _as_convolution(e, node, x, weight, bias, e.write(result, order))
+        return
     fully_connected(e, x, e.weight(weight, f"{node.name}_weight"), e.weight(bias, f"{node.name}_bias"),
                     e.write(result, order), activation)
+
+
+def _as_convolution(e: Emission, node: Node, x: int, weight: torch.Tensor, bias: torch.Tensor, out: int) -> None:
+    """A 1x1 CONV_2D over a row of pixels: TFLite 2.14 gives FULLY_CONNECTED one scale for all channels, and keeps one
+    with a scale each outside of XNNPACK."""
+    shape = e.writer.shape(x)
+    row = e.reshape(x, (1, 1, math.prod(shape[:-1]), shape[-1]))
+    kernel, offset = parameters(e, node, row, weight[:, :, None, None], bias, (0, 2, 3, 1))
+    result = e.writer.like(out, "row", (*e.writer.shape(row)[:-1], weight.shape[0]))
+    e.writer.operator("CONV_2D", [row, kernel, offset], [result], "Conv2DOptions", padding=schema.Padding.VALID,
+                      strideH=1, strideW=1, dilationHFactor=1, dilationWFactor=1,
+                      fusedActivationFunction=ACTIVATION.NONE)
+    e.reshape(result, e.writer.shape(out), out)

@@ -10,6 +10,7 @@ from ghostdeploy import graph
 from ghostdeploy.errors import UsageError
 from ghostdeploy.lowering.artifact import Layout, Lowered, Precision, RuntimeNeed, TensorSpec
 from ghostdeploy.lowering.passes import (
+    AveragePoolAsDepthwise,
     HardSigmoidAsClamp,
     NormAffineIntoLinear,
     SplitProjection,
@@ -21,15 +22,19 @@ from ghostdeploy.lowering.passes import (
 from ghostdeploy.lowering.tflite import versions
 from ghostdeploy.lowering.tflite.delegation import delegation
 from ghostdeploy.lowering.tflite.emission import Emission
+from ghostdeploy.lowering.tflite.int8 import INT8
 from ghostdeploy.lowering.tflite.layout import NHWC, Order, identity
 from ghostdeploy.lowering.tflite.metadata import TfliteMetadata, attach
 from ghostdeploy.lowering.tflite.registry import EMITTERS
 from ghostdeploy.lowering.tflite.writer import Writer
 from ghostdeploy.progress import SILENT, Progress
+from ghostdeploy.quantisation import FLOAT_ONLY, Calibration, plan, required, simulation
 
 FAMILIES = ("activations", "attention", "convolution", "elementwise", "gelu", "joining", "linear", "normalisation",
             "padding", "pooling", "reduction", "shape", "slicing", "upsample")
 REWRITES: tuple[base.Rewrite, ...] = (HardSigmoidAsClamp(unit=False), NormAffineIntoLinear(), SplitProjection())
+# XNNPACK in TFLite 2.14 takes no AVERAGE_POOL_2D in int8. A clamp to 0..1 is free: the steps end where it does.
+INT8_REWRITES: tuple[base.Rewrite, ...] = (HardSigmoidAsClamp(unit=True), AveragePoolAsDepthwise(every=True))
 
 for _family in FAMILIES:  # importing a family registers its emitters
     importlib.import_module(f"ghostdeploy.lowering.tflite.{_family}")
@@ -37,32 +42,34 @@ for _family in FAMILIES:  # importing a family registers its emitters
 
 def lower_tflite(module: GraphModule, example: graph.Example, precision: Precision = "fp32",
                  metadata: TfliteMetadata | None = None, progress: Progress = SILENT, *,
-                 wanted: Wanted = nowhere) -> Lowered:
+                 wanted: Wanted = nowhere, calibration: Calibration | None = None) -> Lowered:
     """Write a fused ATen graph as a `.tflite` for XNNPACK, NHWC in memory.
 
     Args:
         module: functional ATen graph of static shapes, as `fuse` returns it; it is not modified.
         example: an input of shape [1, C, H, W].
-        precision: `fp32`, or `fp16` for weights stored in half precision (arithmetic stays float32 unless the runtime
-            chooses otherwise).
+        precision: `fp32`; `fp16` for weights stored in half precision (arithmetic stays float32 unless the runtime
+            chooses otherwise); `int8` for weights and arithmetic in int8 between float32 inputs and outputs.
         metadata: what a client like MediaPipe must know of the model; None writes none.
         progress: told the stages.
+        calibration: inputs to find the steps of int8 with, and what to leave in float32.
         wanted: where to apply the rewrites that pay at some shapes only; see `ghostdeploy.tuning.Profile`.
 
     Raises:
         UnsupportedOperator: a node that TFLite, or this writer, has no exact form for.
         LoweringFailed: a rewrite broke its promise (a bug).
         ArtifactRejected: the runtime does not load what was written (a bug).
-        UsageError: a precision other than fp32 and fp16.
+        UsageError: another precision, or int8 without calibration.
     """
-    if precision not in ("fp32", "fp16"):
-        raise UsageError(f"precision {precision} is not written to .tflite", "fp32 and fp16 are", "choose one of them")
+    if precision not in ("fp32", "fp16", "int8"):
+        raise UsageError(f"precision {precision} is not written to .tflite", "", "choose fp32, fp16 or int8")
     progress.stage("tflite: rewrite")
     module = graph.copy_of(module)
-    outcomes = base.run((*alternatives(wanted), *REWRITES), module, example)
+    outcomes = base.run((*alternatives(wanted), *(INT8_REWRITES if precision == "int8" else REWRITES)), module, example)
+    int8 = FLOAT_ONLY if precision != "int8" else plan(module, required(calibration), INT8)
     progress.stage("tflite: write")
     writer = Writer("ghostdeploy")
-    inputs, outputs = _emit(Emission(module, writer, precision))
+    inputs, outputs = _emit(Emission(module, writer, precision, int8))
     runtime = versions.minimum_runtime(writer.operators, writer.features)
     writer.metadata("min_runtime_version", runtime.encode().ljust(16, b"\0"))
     named_inputs, named_outputs = _named("input", inputs), _named("output", outputs)
@@ -74,7 +81,7 @@ def lower_tflite(module: GraphModule, example: graph.Example, precision: Precisi
     progress.stage("tflite: load")
     need = RuntimeNeed("tflite", runtime)
     return Lowered("tflite", precision, data, *specs, delegation(data), need,
-                   tuple((outcome.name, outcome.changed) for outcome in outcomes))
+                   tuple((outcome.name, outcome.changed) for outcome in outcomes), simulation(module, int8))
 
 
 def _emit(e: Emission) -> tuple[list[int], list[int]]:
@@ -82,6 +89,7 @@ def _emit(e: Emission) -> tuple[list[int], list[int]]:
     inputs: list[int] = []
     outputs: list[int] = []
     for node in e.module.graph.nodes:
+        e.int8 = node in e.plan.int8
         if node.op == "placeholder":
             inputs.append(e.write(node, _boundary(node)))
         elif node.op == "output":

@@ -29,7 +29,7 @@ def pad(e: Emission, tensor: int, amounts: Amounts, value: float = 0.0) -> int:
 def _pad_zeros(e: Emission, tensor: int, amounts: Amounts) -> int:
     shape = e.writer.shape(tensor)
     padded = tuple(s + front + back for s, (front, back) in zip(shape, amounts, strict=True))
-    out = e.writer.tensor("pad", padded)
+    out = e.writer.like(tensor, "pad", padded)
     e.writer.operator("PAD", [tensor, e.integers(amounts)], [out], "PadOptions", version=versions.padding(len(shape)))
     return out
 

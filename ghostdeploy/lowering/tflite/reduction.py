@@ -35,13 +35,13 @@ def reduce(e: Emission, node: Node, source: Node, dims: Sequence[int], keep: boo
     x = e.read(source, order)
     kept_shape = tuple(1 if axis in dims else s for axis, s in enumerate(shape))
     if order == NHWC and set(dims) == {2, 3}:
-        reduced = reduce_rows(e, x, name)
+        reduced = reduce_rows(e, x, name, node)
     else:
         first = min(order.index(d) for d in dims)
         count = prod(shape[d] for d in dims)
         front = prod(shape[axis] for axis in order[:first])
         back = prod(shape[axis] for axis in order[first + len(dims):])
-        reduced = reduce_rows(e, e.reshape(x, (front, count, 1, back)), name)
+        reduced = reduce_rows(e, e.reshape(x, (front, count, 1, back)), name, node)
     if keep:
         e.keep(node, e.reshape(reduced, stored(kept_shape, order)), order)
         return
@@ -50,10 +50,11 @@ def reduce(e: Emission, node: Node, source: Node, dims: Sequence[int], keep: boo
     e.keep(node, e.reshape(reduced, stored(graph.shape(node), remaining)), remaining)
 
 
-def reduce_rows(e: Emission, tensor: int, name: str = "MEAN") -> int:
-    """MEAN or SUM of a stored rank-4 tensor over its axes 1 and 2, which stay with length 1."""
+def reduce_rows(e: Emission, tensor: int, name: str = "MEAN", node: Node | None = None) -> int:
+    """MEAN or SUM of a stored rank-4 tensor over its axes 1 and 2, which stay with length 1; it is `node`'s value."""
     shape = e.writer.shape(tensor)
-    out = e.writer.tensor(name.lower(), (shape[0], 1, 1, shape[3]))
+    reduced = (shape[0], 1, 1, shape[3])
+    out = e.writer.tensor(name.lower(), reduced) if node is None else e.declare(node, name.lower(), reduced)
     e.writer.operator(name, [tensor, e.integers([1, 2])], [out], "ReducerOptions", keepDims=True)
     return out
 

@@ -29,7 +29,7 @@ WHOLE_MATRIX = 4096  # entries: up to here (3x3 -> 7x7 has 441) one matrix over 
 @emits(*NEAREST)
 def nearest(e: Emission, node: Node) -> None:
     """Nearest-neighbour upsampling of a map."""
-    if all(_gate(user) is node for user in node.users):
+    if only_gates(node):
         return  # every user is a product that broadcasts the small map itself
     factors = _factors(node)
     if factors is not None:
@@ -42,7 +42,7 @@ def nearest(e: Emission, node: Node) -> None:
 
 def multiply_upsampled(e: Emission, node: Node) -> bool:
     """Write `x * upsample(gate)` as one broadcast product, if `node` is that; says whether it was."""
-    gate = _gate(node)
+    gate = upsampled_gate(node)
     if gate is None:
         return False
     other: Any = node.args[1] if node.args[0] is gate else node.args[0]
@@ -64,7 +64,12 @@ def bilinear(e: Emission, node: Node) -> None:
                       alignCorners=corners, halfPixelCenters=not corners)
 
 
-def _gate(node: Node) -> Node | None:
+def only_gates(node: Node) -> bool:
+    """Is the upsampled map never needed by itself?"""
+    return all(upsampled_gate(user) is node for user in node.users)
+
+
+def upsampled_gate(node: Node) -> Node | None:
     """The upsampled operand of a product that can be broadcast over it, if `node` is such a product."""
     if node.target not in PRODUCTS:
         return None
@@ -93,7 +98,8 @@ def _small(e: Emission, node: Node) -> int:
 
 def _broadcast(e: Emission, node: Node, wide: int, small: int, channels: int) -> None:
     n, _, oh, ow = graph.shape(node)
-    product = e.binary("MUL", wide, small)
+    shape = tuple(np.broadcast_shapes(e.writer.shape(wide), e.writer.shape(small)))
+    product = e.binary("MUL", wide, small, e.declare(node, "product", shape))
     e.reshape(product, (n, oh, ow, channels), e.write(node, NHWC))
 
 

@@ -21,26 +21,37 @@ LOWEST_TRIED = "2.14.0"  # tflite-runtime 2.14.0, in whose environment the tests
 
 _SINCE: dict[tuple[str, int], str] = {
     ("ABS", 1): "1.13.0", ("ADD", 1): "1.5.0", ("AVERAGE_POOL_2D", 1): "1.5.0", ("BATCH_MATMUL", 1): "2.3.0",
-    ("CEIL", 1): "1.14.0", ("CONCATENATION", 1): "1.5.0", ("CONV_2D", 1): "1.5.0", ("CONV_2D", 6): "2.9.0",
-    ("DEPTHWISE_CONV_2D", 1): "1.5.0", ("DEPTHWISE_CONV_2D", 2): "1.12.0", ("DEQUANTIZE", 3): "1.15.0",
-    ("DIV", 1): "1.6.0", ("DIV", 2): "2.3.0", ("ELU", 1): "1.14.0", ("EXP", 1): "1.7.0", ("FLOOR", 1): "1.9.0",
-    ("FULLY_CONNECTED", 1): "1.5.0", ("FULLY_CONNECTED", 5): "2.0.0", ("HARD_SWISH", 1): "1.15.0",
-    ("LEAKY_RELU", 1): "1.13.1", ("LOG", 1): "1.14.0", ("LOGISTIC", 1): "1.14.0",
-    ("MAXIMUM", 1): "1.14.0", ("MAXIMUM", 3): "2.3.0", ("MAX_POOL_2D", 1): "1.5.0", ("MEAN", 1): "1.6.0",
-    ("MINIMUM", 1): "1.14.0", ("MINIMUM", 3): "2.3.0", ("MUL", 1): "1.5.0", ("NEG", 1): "1.9.0", ("PAD", 1): "1.5.0",
-    ("PAD", 4): "2.6.0", ("PRELU", 1): "1.8.0", ("RELU", 1): "1.5.0", ("RELU6", 1): "1.5.0",
-    ("RELU_N1_TO_1", 1): "1.5.0", ("RESHAPE", 1): "1.5.0", ("RESIZE_BILINEAR", 1): "1.7.0",
+    ("ADD", 2): "1.14.0", ("CEIL", 1): "1.14.0", ("CONCATENATION", 1): "1.5.0", ("CONCATENATION", 2): "1.14.0",
+    ("CONV_2D", 1): "1.5.0", ("CONV_2D", 3): "1.14.0", ("CONV_2D", 6): "2.9.0", ("DEPTHWISE_CONV_2D", 1): "1.5.0",
+    ("DEPTHWISE_CONV_2D", 2): "1.12.0", ("DEPTHWISE_CONV_2D", 3): "1.14.0", ("DEQUANTIZE", 2): "1.14.0",
+    ("DEQUANTIZE", 3): "1.15.0", ("DIV", 1): "1.6.0", ("DIV", 2): "2.3.0", ("ELU", 1): "1.14.0", ("EXP", 1): "1.7.0",
+    ("FLOOR", 1): "1.9.0", ("FULLY_CONNECTED", 1): "1.5.0", ("FULLY_CONNECTED", 5): "2.0.0",
+    ("HARD_SWISH", 1): "1.15.0", ("LEAKY_RELU", 1): "1.13.1", ("LOG", 1): "1.14.0", ("LOGISTIC", 1): "1.14.0",
+    ("MAXIMUM", 1): "1.14.0", ("MAXIMUM", 3): "2.3.0", ("MAX_POOL_2D", 1): "1.5.0", ("MAX_POOL_2D", 2): "1.14.0",
+    ("MEAN", 1): "1.6.0", ("MEAN", 2): "1.14.0", ("MINIMUM", 1): "1.14.0", ("MINIMUM", 3): "2.3.0",
+    ("MUL", 1): "1.5.0", ("MUL", 2): "1.14.0", ("NEG", 1): "1.9.0", ("PAD", 1): "1.5.0", ("PAD", 2): "1.14.0",
+    ("PAD", 4): "2.6.0", ("PRELU", 1): "1.8.0", ("QUANTIZE", 1): "1.14.0", ("RELU", 1): "1.5.0",
+    ("RELU6", 1): "1.5.0", ("RELU_N1_TO_1", 1): "1.5.0", ("RESHAPE", 1): "1.5.0", ("RESIZE_BILINEAR", 1): "1.7.0",
     ("RESIZE_BILINEAR", 3): "2.2.0", ("ROUND", 1): "1.14.0", ("SLICE", 1): "1.14.0", ("SLICE", 5): "2.5.0",
     ("SOFTMAX", 1): "1.5.0", ("SQRT", 1): "1.10.0", ("SQUARED_DIFFERENCE", 1): "1.13.1",
     ("STRIDED_SLICE", 1): "1.6.0", ("STRIDED_SLICE", 4): "2.2.0", ("SUB", 1): "1.6.0", ("SUB", 3): "2.3.0",
-    ("SUM", 1): "1.10.0", ("TANH", 1): "1.14.0", ("TRANSPOSE", 1): "1.6.0", ("TRANSPOSE", 4): "2.3.0",
-    ("TRANSPOSE", 6): LOWEST_TRIED,
+    ("SUM", 1): "1.10.0", ("TANH", 1): "1.14.0", ("TRANSPOSE", 1): "1.6.0", ("TRANSPOSE", 2): "1.14.0",
+    ("TRANSPOSE", 4): "2.3.0", ("TRANSPOSE", 6): LOWEST_TRIED,
 }
 # ADD and MUL keep version 1 when they broadcast more than 4 axes, so the version cannot tell a runtime that computes it
 # from one that does not.
 _FEATURE_SINCE: dict[str, str] = {WIDE_BROADCAST: LOWEST_TRIED}
 
+# With int8 operands; operators that are not here have the same version for all types.
+_INT8 = {"ADD": 2, "CONCATENATION": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "DEQUANTIZE": 2, "MAX_POOL_2D": 2,
+         "MEAN": 2, "MUL": 2, "PAD": 2, "TRANSPOSE": 2}
+
 _WIDE_BINARY = {"SUB": 3, "DIV": 2, "MAXIMUM": 3, "MINIMUM": 3}
+
+
+def int8(name: str) -> int:
+    """The least version of an operator whose first operand is int8."""
+    return _INT8.get(name, 1)
 
 
 def transpose(rank: int) -> int:

@@ -9,12 +9,15 @@ int8 quantiser finds tensors by name). Constants stand inside the flatbuffer: TF
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import flatbuffers
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
+
+from ghostdeploy.lowering.tflite import versions
 
 Array = npt.NDArray[Any]
 
@@ -24,7 +27,17 @@ SIGNATURE = "serving_default"
 SMALL = 64  # elements: up to here equal constants (shapes, permutations, scalars) are written once
 OPERATORS: dict[int, str] = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
 
-_TYPES = {"float32": schema.TensorType.FLOAT32, "float16": schema.TensorType.FLOAT16, "int32": schema.TensorType.INT32}
+_TYPES = {"float32": schema.TensorType.FLOAT32, "float16": schema.TensorType.FLOAT16, "int32": schema.TensorType.INT32,
+          "int8": schema.TensorType.INT8}
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What integers stand for: `scale * (stored - zero_point)`; one pair for all, or one for each index of `axis`."""
+
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    axis: int = 0
 
 
 class Writer:
@@ -39,7 +52,9 @@ class Writer:
         self._graph.name, self._graph.tensors, self._graph.operators = "main", [], []
         self._codes: dict[tuple[str, int], int] = {}
         self._names: set[str] = set()
-        self._small: dict[tuple[str, tuple[int, ...], bytes], int] = {}
+        self._small: dict[tuple[str, tuple[int, ...], bytes, Steps | None], int] = {}
+        self._steps: list[Steps | None] = []
+        self._dtypes: list[str] = []
         self.features: set[str] = set()
 
     @property
@@ -51,29 +66,54 @@ class Writer:
         """Shape of a tensor, in the order it is stored."""
         return tuple(int(s) for s in self._graph.tensors[tensor].shape)
 
-    def tensor(self, name: str, shape: Sequence[int], dtype: str = "float32", data: bytes | None = None) -> int:
+    def dtype(self, tensor: int) -> str:
+        """Element type of a tensor, as numpy calls it."""
+        return self._dtypes[tensor]
+
+    def steps(self, tensor: int) -> Steps | None:
+        """What the integers of a quantised tensor stand for."""
+        return self._steps[tensor]
+
+    def like(self, tensor: int, name: str, shape: Sequence[int]) -> int:
+        """Declare a tensor of the same type and steps in another shape."""
+        return self.tensor(name, shape, self.dtype(tensor), steps=self.steps(tensor))
+
+    def tensor(self, name: str, shape: Sequence[int], dtype: str = "float32", data: bytes | None = None,
+               steps: Steps | None = None) -> int:
         """Declare a tensor; with `data` it is a constant."""
         t = schema.TensorT()
+        self._dtypes.append(dtype)
+        self._steps.append(steps)
+        if steps is not None:
+            t.quantization = schema.QuantizationParametersT()
+            t.quantization.scale = np.array(steps.scales, np.float32)
+            t.quantization.zeroPoint = np.array(steps.zero_points, np.int64)
+            t.quantization.quantizedDimension = steps.axis
         t.name, t.type = self._unique(name), _TYPES[dtype]
         t.shape, t.hasRank = np.array(shape, np.int32), True
         t.buffer = 0 if data is None else self._buffer(data)
         self._graph.tensors.append(t)
         return len(self._graph.tensors) - 1
 
-    def constant(self, value: Array, name: str = "const") -> int:
-        """A constant tensor of float32, float16 or int32; small ones are shared."""
+    def constant(self, value: Array, name: str = "const", steps: Steps | None = None) -> int:
+        """A constant tensor of float32, float16, int32 or int8; small ones are shared."""
         value = np.asarray(value)
         data, dtype = np.ascontiguousarray(value).tobytes(), value.dtype.name
         if value.size > SMALL:
-            return self.tensor(name, value.shape, dtype, data)
-        key = (dtype, value.shape, data)
+            return self.tensor(name, value.shape, dtype, data, steps)
+        key = (dtype, value.shape, data, steps)
         if key not in self._small:
-            self._small[key] = self.tensor(name, value.shape, dtype, data)
+            self._small[key] = self.tensor(name, value.shape, dtype, data, steps)
         return self._small[key]
 
     def operator(self, name: str, inputs: Sequence[int], outputs: Sequence[int], options: str | None = None,
                  version: int = 1, **fields: object) -> None:
-        """Append an operator, as `operator("CONV_2D", [x, w, b], [y], "Conv2DOptions", strideH=1)`. Input -1: none."""
+        """Append an operator, as `operator("CONV_2D", [x, w, b], [y], "Conv2DOptions", strideH=1)`. Input -1: none.
+
+        `version` is that of float operands; of int8 ones it is raised to what they need.
+        """
+        if inputs and self.dtype(inputs[0]) == "int8":
+            version = max(version, versions.int8(name))
         o = schema.OperatorT()
         o.opcodeIndex = self._code(name, version)
         o.inputs, o.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)

@@ -1,0 +1,114 @@
+"""What is computed in int8 and in which steps: decided on the very graph that is going to be lowered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.fx import GraphModule, Node
+
+from ghostdeploy.errors import UsageError
+from ghostdeploy.graph import argument, constant
+from ghostdeploy.quantisation import params
+from ghostdeploy.quantisation.kinds import (
+    ACTIVATIONS,
+    SAME_STEPS,
+    VIEWS,
+    WEIGHTED,
+    Backend,
+    carrier,
+    int8_nodes,
+    operands,
+)
+from ghostdeploy.quantisation.observation import Seen, observe
+from ghostdeploy.quantisation.params import QuantParams, QuantWeights
+
+
+@dataclass(frozen=True)
+class Quantisation:
+    """The plan for one graph.
+
+    Attributes:
+        int8: nodes that are computed in int8. Of an operator and the activation that rides on it, both.
+        weights: those of convolutions and linear layers in int8.
+        params: the steps of every value that is kept in int8 somewhere: results of those nodes, and what they read.
+    """
+
+    int8: frozenset[Node]
+    params: Mapping[Node, QuantParams]
+    weights: Mapping[Node, QuantWeights]
+
+    def made_in_int8(self, node: Node) -> bool:
+        """Is its value there in int8 from the start?"""
+        return node in self.int8 and node in self.params
+
+
+def required(calibration: Calibration | None) -> Calibration:
+    """The calibration that int8 needs.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if calibration is None or not calibration.samples:
+        raise UsageError("int8 needs real inputs to be calibrated with", "", "give a directory of images")
+    return calibration
+
+
+FLOAT_ONLY = Quantisation(frozenset(), {}, {})
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Inputs as the graph takes them, each [1, C, H, W]; and names of nodes to leave in float32."""
+
+    samples: tuple[torch.Tensor, ...]
+    keep_float: frozenset[str] = frozenset()
+
+
+def plan(module: GraphModule, calibration: Calibration, backend: Backend) -> Quantisation:
+    """Decide for a graph, by what its values are on real inputs."""
+    int8 = int8_nodes(module, backend, calibration.keep_float)
+    values = list(dict.fromkeys(value for node in module.graph.nodes if node in int8
+                                for value in (*operands(module, node), carrier(node, int8))
+                                if not _inside(value, int8)))
+    groups = _groups(values, int8, module)
+    seen = observe(module, values, calibration.samples)
+    together: dict[Node, Seen] = {}
+    for value in values:
+        root = groups[value]
+        together[root] = together[root].beside(seen[value]) if root in together else seen[value]
+    chosen = {root: params.of_elements(whole.low, whole.high, whole.elements) for root, whole in together.items()}
+    steps = {value: chosen[groups[value]] for value in values}
+    return Quantisation(int8, steps, {node: _weights(module, node, steps, seen) for node in int8
+                                      if node.target in WEIGHTED})
+
+
+def _weights(module: GraphModule, node: Node, steps: Mapping[Node, QuantParams],
+             seen: Mapping[Node, Seen]) -> QuantWeights:
+    weight, bias = constant(module, node.args[1]), constant(module, argument(node, 2, None))
+    assert weight is not None
+    offset = torch.zeros(weight.shape[0]) if bias is None else bias
+    (source,) = operands(module, node)
+    return params.weights(weight.float().numpy(), offset.float().numpy(), steps[source], seen[source].means)
+
+
+def _inside(value: Node, int8: frozenset[Node]) -> bool:
+    """Is it the value between an operator and the activation that rides on it? It is kept nowhere."""
+    return value in int8 and carrier(value, int8) is not value
+
+
+def _groups(values: Sequence[Node], int8: frozenset[Node], module: GraphModule) -> dict[Node, Node]:
+    """For each value one that stands for all whose steps must be equal."""
+    parent = {value: value for value in values}
+
+    def root(value: Node) -> Node:
+        while parent[value] is not value:
+            value = parent[value]
+        return value
+
+    for node in int8:
+        if node.target in SAME_STEPS + VIEWS and node.target not in ACTIVATIONS:
+            for source in operands(module, node):
+                parent[root(source)] = root(node)
+    return {value: root(value) for value in values}

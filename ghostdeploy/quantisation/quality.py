@@ -1,0 +1,46 @@
+"""What int8 does to the answers of a model, as its user has to know it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.fx import GraphModule
+
+from ghostdeploy.parity import Parity, relative_error
+from ghostdeploy.tensors import FloatArray
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Of one int8 artifact.
+
+    Attributes:
+        simulated_error: relative error against the checkpoint of the graph with the same steps, run in torch.
+        calibrated_with: number of images.
+        held_out: agreement with the checkpoint on images that were not among those. Reported, never enforced.
+    """
+
+    simulated_error: float
+    calibrated_with: int
+    held_out: Parity
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the manifest has it."""
+        found = self.held_out
+        return {"simulated_error": self.simulated_error, "calibrated_with": self.calibrated_with,
+                "held_out": {"images": found.inputs, "snr_db": found.snr_db, "top1_agreement": found.top1_agreement,
+                             "top5_agreement": found.top5_agreement}}
+
+
+def simulated_error(simulation: GraphModule, inputs: FloatArray, reference: FloatArray) -> float:
+    """Worst relative error of the simulation over `inputs`, against the checkpoint's own answers.
+
+    Raises:
+        ParityFailed: an answer is not finite.
+    """
+    with torch.no_grad():
+        found = [simulation(torch.from_numpy(each[None])).numpy() for each in inputs]
+    return relative_error(reference, np.concatenate(found))

@@ -1,0 +1,160 @@
+"""int8 as a user makes it: both formats through their real runtimes, from a directory of images."""
+
+from __future__ import annotations
+
+import copy
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.fx import Node
+
+from ghostdeploy.device.local import LocalDevice
+from ghostdeploy.errors import ParityFailed
+from ghostdeploy.exporter import export
+from ghostdeploy.fusion import fuse
+from ghostdeploy.lowering.artifact import Format, Lowered
+from ghostdeploy.lowering.executorch import lower_pte
+from ghostdeploy.lowering.tflite import linear, lower_tflite
+from ghostdeploy.lowering.tflite.emission import Emission
+from ghostdeploy.parity import ArtifactUnderTest, check, compare_outputs
+from ghostdeploy.photos import real_photos
+from ghostdeploy.preprocessing import Preprocessing
+from ghostdeploy.quantisation import Calibration
+from tests.commands import ghostdeploy
+from tests.ghosts import gated
+
+SIZE = 32
+LOWERINGS = {"pte": lower_pte, "tflite": lower_tflite}
+EXPORT = ("export", "--model", "tests.ghosts:gated", "--random-weights", "--input-size", str(SIZE))
+
+
+def crops(count: int) -> list[Image.Image]:
+    """Pieces of real photos, each another one."""
+    photos = [photo.image for photo in real_photos()]
+    chance = np.random.default_rng(0)
+    pieces = []
+    for i in range(count):
+        image = photos[i % len(photos)]
+        side = int(min(image.size) // 2)
+        left, top = (int(chance.integers(0, extent - side)) for extent in image.size)
+        pieces.append(image.crop((left, top, left + side, top + side)))
+    return pieces
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("images")
+    for i, piece in enumerate(crops(40)):
+        piece.save(directory / f"{i:02}.png")
+    return directory
+
+
+def inputs(count: int) -> np.ndarray:
+    prep = Preprocessing(SIZE)
+    return np.concatenate([prep.normalise(prep.pixels(piece)) for piece in crops(count)])
+
+
+def lowered(format: Format, keep_float: frozenset[str] = frozenset()) -> Lowered:
+    samples = torch.from_numpy(inputs(24)).split(1)
+    graph = fuse(gated(), samples[0], verify=False).module
+    return LOWERINGS[format](graph, samples[0], "int8", calibration=Calibration(samples, keep_float))
+
+
+@pytest.mark.parametrize("format", get_args(Format)[:2])
+def test_everything_in_one_delegate_and_as_simulated(format: Format, tmp_path: Path) -> None:
+    made = lowered(format)
+    assert made.delegation is not None and made.simulation is not None
+    assert (made.delegation.delegates, made.delegation.nodes_outside) == (1, 0)
+    path = tmp_path / f"gated.{format}"
+    path.write_bytes(made.data)
+    every = inputs(36)[24:]
+    with torch.no_grad():
+        simulation = np.concatenate([made.simulation(torch.from_numpy(x[None])).numpy() for x in every])
+        exact = np.concatenate([gated()(torch.from_numpy(x[None])).numpy() for x in every])
+    ran = check(ArtifactUnderTest(path, format, "int8", made.inputs, made.outputs), every, simulation, LocalDevice(),
+                limit=1.0)
+    assert ran.snr_db is None or ran.snr_db > 30        # other roundings of sums, nothing else
+    against = compare_outputs(exact, simulation, limit=1.0)
+    assert against.snr_db is not None and against.snr_db > 25
+
+
+def test_int8_is_a_quarter_of_the_size() -> None:
+    wide = torch.nn.Sequential(torch.nn.Conv2d(3, 64, 1), torch.nn.ReLU(), torch.nn.Conv2d(64, 512, 3),
+                               torch.nn.Flatten()).eval()
+    x = torch.randn(1, 3, 4, 4)
+    graph = fuse(wide, x, verify=False).module
+    full, small = (len(lower_tflite(graph, x, precision, calibration=Calibration((x,))).data)
+                   for precision in ("fp32", "int8"))
+    assert small < 0.27 * full
+
+
+def test_export_verify_and_bench_from_the_command_line(images: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "out"
+    ended = ghostdeploy(*EXPORT, "--precision", "fp32,int8", "--calibration", images, "-o", bundle, "--json")
+    assert ended.code == 0, ended.stderr
+    entries = [entry for entry in ended.json["manifest"]["artifacts"] if entry["precision"] == "int8"]
+    assert {entry["format"] for entry in entries} == {"pte", "tflite"}
+    for entry in entries:
+        told = entry["quantisation"]
+        assert (told["calibrated_with"], told["held_out"]["images"]) == (30, 10)
+        assert entry["parity"]["limit"] == 2 * told["simulated_error"] > 0
+        assert entry["inputs"][0]["dtype"] == entry["outputs"][0]["dtype"] == "float32"
+    assert ghostdeploy("verify", bundle).code == 0
+    benched = ghostdeploy("bench", bundle / "model.int8.tflite", "--device", "local", "--runs", "3", "--rounds", "1",
+                          "--json")
+    assert benched.json["model"]["file"] == "model.int8.tflite"
+    shown = ghostdeploy(*EXPORT, "--precision", "int8", "--format", "tflite", "--calibration", images, "-o",
+                        tmp_path / "two")
+    assert "images that it was not calibrated with" in shown.stdout, shown.stderr
+
+
+def test_too_few_images_are_refused(tmp_path: Path) -> None:
+    few = tmp_path / "few"
+    few.mkdir()
+    for i, piece in enumerate(crops(5)):
+        piece.save(few / f"{i}.png")
+    words = (*EXPORT, "--precision", "int8", "--format", "tflite", "--calibration", few, "-o", tmp_path / "out")
+    ended = ghostdeploy(*words)
+    ended.assert_clean_error("calibration-too-small", 3)
+    assert "5 images" in ended.stderr and "noise" in ended.stderr
+    assert ghostdeploy(*words, "--allow", "few-images").code == 0
+
+
+def test_what_cannot_be_is_named_before_any_work(images: Path, tmp_path: Path) -> None:
+    for words in (("--precision", "int8"), ("--calibration", images),
+                  ("--precision", "int8", "--calibration", images, "--format", "onnx"),
+                  ("--precision", "int8", "--calibration", images, "--allow", "everything")):
+        ghostdeploy(*EXPORT, *words, "-o", tmp_path / "out").assert_clean_error("usage", 2)
+    ghostdeploy(*EXPORT, "--precision", "int8", "--calibration", tmp_path / "none", "-o",
+                tmp_path / "out").assert_clean_error("file-missing", 3)
+    (images / "zz.png").write_bytes(b"no image")
+    try:
+        ghostdeploy(*EXPORT, "--precision", "int8", "--calibration", images, "-o",
+                    tmp_path / "out").assert_clean_error("image-unreadable", 3)
+    finally:
+        (images / "zz.png").unlink()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_wrong_scale_does_not_pass(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the limit of twice the simulation's error is for: one layer's weights lowered with another scale."""
+    real = linear.parameters
+
+    def wrong(e: Emission, node: Node, *others: Any) -> tuple[int, int]:
+        found = e.plan.weights[node]
+        assert len(found.scales) == 7
+        spoilt = copy.copy(e)
+        spoilt.plan = replace(e.plan, weights={node: replace(found, scales=found.scales * np.float32(1.5))})
+        return real(spoilt, node, *others)
+
+    monkeypatch.setattr(linear, "parameters", wrong)
+    with pytest.raises(ParityFailed):
+        export(gated(), tmp_path / "out", formats=("tflite",), precisions=("int8",), calibration=images,
+               input_size=SIZE)
+    assert os.listdir(tmp_path) == []

@@ -1,0 +1,105 @@
+"""The arithmetic of int8: steps, weights, and which nodes are computed in it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from ghostdeploy.lowering.executorch.int8 import INT8
+from ghostdeploy.quantisation import Calibration, QuantParams, plan
+from ghostdeploy.quantisation.params import BIAS_LIMIT, of_elements, of_range, weights
+from ghostdeploy.quantisation.simulated import simulated
+from ghostdeploy.trace import trace
+
+NUMBERS = st.floats(-1e6, 1e6, allow_subnormal=False)
+
+
+def restored(steps: QuantParams, values: np.ndarray) -> np.ndarray:
+    stored = np.clip(np.rint(values / steps.scale) + steps.zero_point, -128, 127)
+    return (stored - steps.zero_point) * steps.scale
+
+
+@given(NUMBERS, NUMBERS)
+def test_steps_hold_zero_and_both_ends(a: float, b: float) -> None:
+    low, high = sorted((a, b))
+    steps = of_range(low, high)
+    assert -128 <= steps.zero_point <= 127 and steps.scale > 0
+    assert np.float32(steps.scale) == steps.scale
+    assert restored(steps, np.zeros(1)) == 0
+    ends = np.array([min(low, 0.0), max(high, 0.0)])
+    assert np.abs(restored(steps, ends) - ends).max() <= steps.scale * 1.001
+
+
+@given(st.floats(0.1, 100), st.integers(0, 2**31))
+def test_chosen_steps_lose_no_more_than_the_whole_range(spread: float, seed: int) -> None:
+    values = np.random.default_rng(seed).laplace(0, spread, 1000)
+    low, high = float(values.min()), float(values.max())
+    assert of_elements(low, high, values).error(values) <= of_range(low, high).error(values)
+
+
+def test_an_outlier_is_clipped() -> None:
+    values = np.append(np.linspace(-1, 1, 20000), 3.0)
+    assert of_elements(-1.0, 3.0, values).scale < of_range(-1.0, 3.0).scale
+
+
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3), st.sampled_from([1e-12, 1e-3, 1.0, 1e4]),
+       st.integers(0, 2**31))
+def test_weights_and_bias_fit(groups: int, of_group: int, inside: int, size: float, seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    weight = (chance.standard_normal((groups * of_group, inside, 3, 3)) * size).astype(np.float32)
+    bias = chance.standard_normal(groups * of_group).astype(np.float32)
+    means = chance.standard_normal(groups * inside)
+    found = weights(weight, bias, QuantParams(0.02, 3), means)
+    assert found.values.dtype == np.int8 and found.values.min() >= -127
+    assert np.abs(found.bias.astype(np.float64)).max() <= 1.01 * BIAS_LIMIT
+    back = found.values.astype(np.float64) * found.scales.astype(np.float64)[:, None, None, None]
+    assert (np.abs(back - weight).reshape(len(bias), -1).max(1) <= 0.501 * found.scales).all()
+
+
+@pytest.mark.parametrize("groups", [1, 4, 8])
+def test_on_average_int8_weights_answer_as_float_ones(groups: int) -> None:
+    """What rounding adds on a constant input is taken out of the bias; without padding that is exact."""
+    torch.manual_seed(0)
+    conv = nn.Conv2d(8, 16, 3, groups=groups)
+    level = torch.rand(1, 8, 1, 1)
+    weight, bias = conv.weight.detach(), conv.bias.detach()
+    found = weights(weight.numpy(), bias.numpy(), QuantParams(0.01, 0), level.double().flatten().numpy())
+    rounded = torch.from_numpy(found.values.astype(np.float32) * found.scales[:, None, None, None])
+    x = level.expand(1, 8, 5, 5)
+    with torch.no_grad():
+        wrong = (nn.functional.conv2d(x, rounded, bias, groups=groups) - conv(x)).abs().max()
+        right = (nn.functional.conv2d(x, rounded, torch.from_numpy(found.offset), groups=groups) - conv(x)).abs().max()
+    assert right < 1e-5 < 1e-3 < wrong
+
+
+def test_named_nodes_stay_in_float() -> None:
+    x = torch.randn(1, 3, 8, 8)
+    graph = trace(nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 4, 1)).eval(), x)
+    first, _, second = (node.name for node in graph.graph.nodes if node.op == "call_function")
+    whole = plan(graph, Calibration((x,)), INT8)
+    assert len(whole.int8) == 3 and len(whole.weights) == 2
+    part = plan(graph, Calibration((x,), frozenset({second})), INT8)
+    assert {node.name for node in part.weights} == {first}
+    with torch.no_grad():
+        exact = graph(x)
+        assert 0 < (simulated(graph, part)(x) - exact).abs().max() < (simulated(graph, whole)(x) - exact).abs().max()
+
+
+def test_what_is_joined_is_kept_in_equal_steps() -> None:
+    class Joined(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.left, self.right = nn.Conv2d(3, 4, 1), nn.Conv2d(3, 4, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cat([self.left(x), 9 * self.right(x).relu()], 1)
+
+    x = torch.randn(1, 3, 8, 8)
+    graph = trace(Joined().eval(), x)
+    found = plan(graph, Calibration((x,)), INT8)
+    (cat,) = graph.graph.find_nodes(op="call_function", target=torch.ops.aten.cat.default)
+    assert {found.params[source] for source in cat.all_input_nodes} == {found.params[cat]}
