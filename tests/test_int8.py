@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from torch.fx import Node
 
+from ghostdeploy.device.job import Job
 from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.errors import ParityFailed
 from ghostdeploy.exporter import export
@@ -82,6 +83,33 @@ def test_everything_in_one_delegate_and_as_simulated(format: Format, tmp_path: P
     assert ran.snr_db is None or ran.snr_db > 30        # other roundings of sums, nothing else
     against = compare_outputs(exact, simulation, limit=1.0)
     assert against.snr_db is not None and against.snr_db > 25
+
+
+class Joined(torch.nn.Module):
+    """A rectified map beside one with negative values: equal steps for both, which do not end at zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.left, self.right = torch.nn.Conv2d(3, 8, 1), torch.nn.Conv2d(3, 8, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        gate = torch.nn.functional.hardtanh(self.right(x), 0.0, 1.0)
+        return torch.cat([self.left(x), self.right(x).relu(), gate], 1)
+
+
+@pytest.mark.parametrize("format", get_args(Format)[:2])
+def test_activations_hold_where_steps_reach_further(format: Format, tmp_path: Path) -> None:
+    samples = torch.from_numpy(inputs(4)).split(1)
+    graph = fuse(Joined().eval(), samples[0], verify=False).module
+    made = LOWERINGS[format](graph, samples[0], "int8", calibration=Calibration(samples))
+    (tmp_path / "model").write_bytes(made.data)
+    run = LocalDevice().run(Job(tmp_path / "model", format, "infer", made.inputs, made.outputs), [[samples[0].numpy()]])
+    with torch.no_grad():
+        exact = graph(samples[0]).numpy()
+    (found,) = run.outputs[0]
+    assert found[:, 8:].min() >= 0 and found[:, 16:].max() <= 1.02 and exact[:, :8].min() < -0.2
+    assert np.abs(found - exact).max() < 0.02 * np.abs(exact).max()
 
 
 def test_int8_is_a_quarter_of_the_size() -> None:

@@ -219,10 +219,10 @@ class Emission:
     def activation(self, node: Node) -> tuple[int, Node]:
         """The activation that can ride on `node`'s operator, and the node that then carries the result."""
         user = next(iter(node.users)) if len(node.users) == 1 else None
-        if user is not None and self.int8 and user in self.plan.int8 and user.target in ACTIVATIONS:
-            self.absorbed.add(user)     # its bounds hold the steps of its result: int8 ends where it does
-            return ACTIVATION.NONE, user
-        kind = None if user is None or self.int8 else _fusable(user)
+        kind = None if user is None else fusable(user)
+        if self.int8:   # int8 ends where its steps do, which is where a clamp without a kind of its own ends (int8.py)
+            rides = user is not None and user in self.plan.int8 and user.target in ACTIVATIONS
+            kind = (kind or int(ACTIVATION.NONE)) if rides else None
         if user is None or kind is None:
             return ACTIVATION.NONE, node
         self.absorbed.add(user)
@@ -253,7 +253,8 @@ def _origin(node: Node) -> str:
     return f" of module {paths[-1]}" if paths and paths[-1] else ""
 
 
-def _fusable(node: Node) -> int | None:
+def fusable(node: Node) -> int | None:
+    """The kind of activation that `node` is, as an operator before it can carry it; None if it is no such."""
     if node.target in (aten.relu.default, aten.relu6.default):
         return int(ACTIVATION.RELU if node.target is aten.relu.default else ACTIVATION.RELU6)
     if node.target in (aten.hardtanh.default, aten.clamp.default):

@@ -7,8 +7,9 @@ from typing import Final
 from torch.fx import Node
 
 from ghostdeploy.lowering.passes.nearest_index import NEAREST
+from ghostdeploy.lowering.tflite.emission import fusable
 from ghostdeploy.lowering.tflite.upsample import only_gates, upsampled_gate
-from ghostdeploy.quantisation.kinds import Backend, holds_zero
+from ghostdeploy.quantisation.kinds import SAME_STEPS, VIEWS, Backend, holds_zero
 
 
 def _takes(node: Node) -> bool:
@@ -19,4 +20,11 @@ def _takes(node: Node) -> bool:
     return gate is None or only_gates(gate)
 
 
-INT8: Final = Backend(fuses=holds_zero, takes=_takes)
+def _fuses(activation: Node) -> bool:
+    """Activations that TFLite has, and clamps that steps of their own can express; steps that are shared reach on."""
+    if fusable(activation) is not None:
+        return True
+    return holds_zero(activation) and not any(user.target in SAME_STEPS + VIEWS for user in activation.users)
+
+
+INT8: Final = Backend(fuses=_fuses, takes=_takes)
