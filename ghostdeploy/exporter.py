@@ -40,8 +40,8 @@ def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence
            precisions: Sequence[Precision] = ("fp32",), input_size: int | None = None, labels: str | Path | None = None,
            embed_preprocessing: bool = False, preprocessing: Preprocessing | None = None,
            require_delegation: float | None = None, target: Target = "android", profile: str | Path | None = None,
-           calibration: str | Path | None = None, allow: Sequence[str] = (), force: bool = False,
-           progress: Progress = SILENT) -> Bundle:
+           calibration: str | Path | None = None, agreement: float | None = None, allow: Sequence[str] = (),
+           force: bool = False, progress: Progress = SILENT) -> Bundle:
     """Fuse, lower, verify and bundle a model.
 
     Args:
@@ -59,6 +59,8 @@ def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence
         profile: a file that `ghostdeploy tune` wrote, instead of that one.
         calibration: for int8, a directory of images like those that the app will see; one in four is kept back, and
             what int8 costs is measured on those.
+        agreement: of int8: leave layers in float32, the worst first, until the highest class stays the same on this
+            share of the images calibrated with.
         allow: `few-images` calibrates with fewer than 32.
         force: replace a bundle that stands there.
 
@@ -72,7 +74,7 @@ def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence
     """
     plan = Plan(tuple(formats), tuple(precisions), None if labels is None else Path(labels), embed_preprocessing,
                 require_delegation, target, None if profile is None else Path(profile),
-                None if calibration is None else Path(calibration), tuple(allow))
+                None if calibration is None else Path(calibration), agreement, tuple(allow))
     place = Path(directory)
     check_target(place, force=force)
     subject = _subject(model, preprocessing)
@@ -123,20 +125,21 @@ def _product(model: Model, fused: Fused, truth: Reference, labels: Labels | None
     file = staging / f"model.{precision}.{format_}"
     write(file, lowered.data)
     progress.stage(f"verify .{format_} ({precision}) on {len(truth.names)} photos")
-    simulated = None if lowered.simulation is None else simulated_error(lowered.simulation, truth.inputs, truth.outputs)
+    int8 = lowered.int8
+    simulated = None if int8 is None else simulated_error(int8.simulation, truth.inputs, truth.outputs)
     parity = verify_artifact(file, lowered, truth, limit_for(precision, fused.report.noise, simulated))
     delegation = lowered.delegation
     where = f", {delegation.delegates} delegate(s), {delegation.nodes_outside} nodes outside" if delegation else ""
     progress.note(f"{len(lowered.data) / 1e6:.1f} MB{where}, max error {parity.max_abs_error:.1e}, "
                   f"top-1 agrees on {parity.top1_agreement:.0%}")
     quality = None
-    if images is not None and simulated is not None:
+    if images is not None and int8 is not None and simulated is not None:
         progress.stage(f"compare .{format_} (int8) on {len(images.names)} images kept back")
         quality = Quality(simulated, len(images.calibration), check(
             _under_test(file, lowered), images.held_out, images.answers, LocalDevice(), limit=parity.limit,
-            names=images.names, source="images kept back from calibration"))
-    # The file has the data now; the simulation did its work.
-    return Product(file.name, dataclasses.replace(lowered, data=b"", simulation=None), parity, quality)
+            names=images.names, source="images kept back from calibration"), int8.kept_float, int8.losses)
+    # The file has the data now, and the simulation did its work.
+    return Product(file.name, dataclasses.replace(lowered, data=b"", int8=None), parity, quality)
 
 
 def _under_test(file: Path, lowered: Lowered) -> ArtifactUnderTest:
@@ -158,7 +161,7 @@ def verify_artifact(file: Path, lowered: Lowered, truth: Reference, limit: float
 def _lower(model: Model, graph: GraphModule, example: torch.Tensor, labels: Labels | None, plan: Plan,
            precision: Precision, format_: Format, images: CalibrationImages | None) -> Lowered:
     # Imported here: each backend takes a second or more to import, and an export may need only one.
-    calibration = images.for_lowering() if images is not None and precision == "int8" else None
+    calibration = images.for_lowering(plan.agreement) if images is not None and precision == "int8" else None
     wanted = plan.profile.wanted(format_, precision)
     if format_ == "pte":
         from ghostdeploy.lowering.executorch import lower_pte

@@ -23,6 +23,7 @@ class Plan:
         require_delegation: the least delegated share of an artifact's nodes, 0 to 1.
         target: where the artifacts will run; it chooses the profile that ships with this package.
         calibration: directory of images for int8.
+        agreement: of int8: layers stay in float32 until the highest class does on this share of images.
         allow: what is done in spite of a good reason not to: `few-images` calibrates with fewer than 32.
         profile_file: what `ghostdeploy tune` measured, instead of that profile.
 
@@ -39,6 +40,7 @@ class Plan:
     target: Target = "android"
     profile_file: Path | None = None
     calibration: Path | None = None
+    agreement: float | None = None
     allow: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -63,6 +65,9 @@ class Plan:
                              "the steps of every layer are read off real images" if missing else "",
                              "name a directory of images like those that the app will see" if missing else
                              "add --precision int8, or leave it out")
+        if self.agreement is not None and not (0 < self.agreement <= 1 and "int8" in self.precisions):
+            raise UsageError(f"--agreement {self.agreement} cannot be", "it is a share of images, and of int8",
+                             "give a number up to 1, with --precision int8 --keep-float auto")
         if "int8" in self.precisions and "onnx" in self.formats:
             raise UsageError("int8 is not written to .onnx", "", "export pte and tflite, or another precision")
 

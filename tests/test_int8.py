@@ -61,22 +61,22 @@ def inputs(count: int) -> np.ndarray:
     return np.concatenate([prep.normalise(prep.pixels(piece)) for piece in crops(count)])
 
 
-def lowered(format: Format, keep_float: frozenset[str] = frozenset()) -> Lowered:
+def lowered(format: Format, agreement: float | None = None) -> Lowered:
     samples = torch.from_numpy(inputs(24)).split(1)
     graph = fuse(gated(), samples[0], verify=False).module
-    return LOWERINGS[format](graph, samples[0], "int8", calibration=Calibration(samples, keep_float))
+    return LOWERINGS[format](graph, samples[0], "int8", calibration=Calibration(samples, agreement))
 
 
 @pytest.mark.parametrize("format", get_args(Format)[:2])
 def test_everything_in_one_delegate_and_as_simulated(format: Format, tmp_path: Path) -> None:
     made = lowered(format)
-    assert made.delegation is not None and made.simulation is not None
+    assert made.delegation is not None and made.int8 is not None
     assert (made.delegation.delegates, made.delegation.nodes_outside) == (1, 0)
     path = tmp_path / f"gated.{format}"
     path.write_bytes(made.data)
     every = inputs(36)[24:]
     with torch.no_grad():
-        simulation = np.concatenate([made.simulation(torch.from_numpy(x[None])).numpy() for x in every])
+        simulation = np.concatenate([made.int8.simulation(torch.from_numpy(x[None])).numpy() for x in every])
         exact = np.concatenate([gated()(torch.from_numpy(x[None])).numpy() for x in every])
     ran = check(ArtifactUnderTest(path, format, "int8", made.inputs, made.outputs), every, simulation, LocalDevice(),
                 limit=1.0)
@@ -142,6 +142,22 @@ def test_export_verify_and_bench_from_the_command_line(images: Path, tmp_path: P
     assert "images that it was not calibrated with" in shown.stdout, shown.stderr
 
 
+@pytest.mark.parametrize("format", get_args(Format)[:2])
+def test_the_worst_layers_stay_in_float_until_answers_agree(format: Format) -> None:
+    """Full agreement of a random network takes some layers; all of them agree by themselves."""
+    made = lowered(format, agreement=1.0)
+    assert made.int8 is not None and made.delegation is not None
+    losses = [loss.snr_db for loss in made.int8.losses]
+    assert len(losses) == 8 and losses == sorted(losses)
+    assert made.int8.kept_float == tuple(loss.layer for loss in made.int8.losses[:len(made.int8.kept_float)])
+    assert len(made.int8.plan.weights) == len(losses) - len(made.int8.kept_float)
+    samples = torch.from_numpy(inputs(24))
+    with torch.no_grad():
+        ours = torch.cat([made.int8.simulation(x) for x in samples.split(1)])
+        assert (ours.argmax(1) == gated()(samples).argmax(1)).all()
+    assert (made.delegation.delegates, made.delegation.nodes_outside) == (1, 0)
+
+
 def test_too_few_images_are_refused(tmp_path: Path) -> None:
     few = tmp_path / "few"
     few.mkdir()
@@ -157,7 +173,9 @@ def test_too_few_images_are_refused(tmp_path: Path) -> None:
 def test_what_cannot_be_is_named_before_any_work(images: Path, tmp_path: Path) -> None:
     for words in (("--precision", "int8"), ("--calibration", images),
                   ("--precision", "int8", "--calibration", images, "--format", "onnx"),
-                  ("--precision", "int8", "--calibration", images, "--allow", "everything")):
+                  ("--precision", "int8", "--calibration", images, "--allow", "everything"),
+                  ("--precision", "int8", "--calibration", images, "--keep-float", "some"),
+                  ("--keep-float", "auto")):
         ghostdeploy(*EXPORT, *words, "-o", tmp_path / "out").assert_clean_error("usage", 2)
     ghostdeploy(*EXPORT, "--precision", "int8", "--calibration", tmp_path / "none", "-o",
                 tmp_path / "out").assert_clean_error("file-missing", 3)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ghostdeploy.lowering.executorch.int8 import INT8
-from ghostdeploy.quantisation import Calibration, QuantParams, plan
+from ghostdeploy.quantisation import QuantParams
 from ghostdeploy.quantisation.params import BIAS_LIMIT, of_elements, of_range, weights
+from ghostdeploy.quantisation.plan import Planner
 from ghostdeploy.quantisation.simulated import simulated
 from ghostdeploy.trace import trace
 
@@ -80,9 +81,10 @@ def test_named_nodes_stay_in_float() -> None:
     x = torch.randn(1, 3, 8, 8)
     graph = trace(nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 4, 1)).eval(), x)
     first, _, second = (node.name for node in graph.graph.nodes if node.op == "call_function")
-    whole = plan(graph, Calibration((x,)), INT8)
+    planner = Planner(graph, (x,), INT8)
+    whole = planner.plan()
     assert len(whole.int8) == 3 and len(whole.weights) == 2
-    part = plan(graph, Calibration((x,), frozenset({second})), INT8)
+    part = planner.plan(frozenset({second}))
     assert {node.name for node in part.weights} == {first}
     with torch.no_grad():
         exact = graph(x)
@@ -100,6 +102,6 @@ def test_what_is_joined_is_kept_in_equal_steps() -> None:
 
     x = torch.randn(1, 3, 8, 8)
     graph = trace(Joined().eval(), x)
-    found = plan(graph, Calibration((x,)), INT8)
+    found = Planner(graph, (x,), INT8).plan()
     (cat,) = graph.graph.find_nodes(op="call_function", target=torch.ops.aten.cat.default)
     assert {found.params[source] for source in cat.all_input_nodes} == {found.params[cat]}

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ghostdeploy.cli.options import (
+    AgreementOption,
     AllowFewOption,
     BundleOption,
     CalibrationOption,
@@ -21,6 +22,7 @@ from ghostdeploy.cli.options import (
     FormatOption,
     InputSizeOption,
     InterpolationOption,
+    KeepFloatOption,
     LabelsOption,
     MeanOption,
     ModelOption,
@@ -35,6 +37,9 @@ from ghostdeploy.cli.options import (
     which_weights,
 )
 from ghostdeploy.cli.output import JsonFlag, emit, heading, stages
+from ghostdeploy.errors import UsageError
+
+WORST = 5       # layers named on the terminal; the manifest has all
 
 if TYPE_CHECKING:
     from ghostdeploy.bundle import Bundle
@@ -49,7 +54,8 @@ def export(
     input_size: InputSizeOption = None, weights: WeightsOption = "auto", random_weights: RandomOption = False,
     mean: MeanOption = None, std: StdOption = None, crop: CropOption = None, interpolation: InterpolationOption = None,
     embed_preprocessing: EmbedOption = False, require_delegation: DelegationOption = None,
-    calibration: CalibrationOption = None, allow: AllowFewOption = "", profile: ProfileOption = None,
+    calibration: CalibrationOption = None, keep_float: KeepFloatOption = None,
+    agreement: AgreementOption = 0.99, allow: AllowFewOption = "", profile: ProfileOption = None,
     output: BundleOption = None, force: ForceOption = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -58,6 +64,9 @@ def export(
     Example: [bold]ghostdeploy export --target android --checkpoint ghostnetv3-1.0.pth.tar -o dist/ghostnet[/]
     """
     copy = which_weights(weights)
+    if keep_float not in (None, "auto"):
+        raise UsageError(f"--keep-float {keep_float} is not known", "", "say --keep-float auto, or leave it out")
+    wanted = None if keep_float is None else agreement
     with stages(quiet=as_json) as progress:
         progress.stage("load the checkpoint" if checkpoint else "build the model")
         from ghostdeploy.bundle import check_target
@@ -66,7 +75,7 @@ def export(
         from ghostdeploy.plan import Plan
 
         plan = Plan(names(formats), names(precision), labels, embed_preprocessing, require_delegation,
-                    cast("Target", target), profile, calibration, names(allow))
+                    cast("Target", target), profile, calibration, wanted, names(allow))
         if output is not None:
             check_target(output, force=force)
         subject = load(checkpoint, model=model, weights=copy, random_weights=random_weights, input_size=input_size)
@@ -74,8 +83,9 @@ def export(
         directory = output or Path("dist") / subject.name
         bundle = run(subject, directory, formats=plan.formats, precisions=plan.precisions, labels=labels,
                      embed_preprocessing=embed_preprocessing, require_delegation=require_delegation,
-                     target=plan.target, profile=profile, calibration=calibration, allow=plan.allow, force=force,
-                     progress=progress, preprocessing=changed(subject.preprocessing, mean, std, crop, interpolation))
+                     target=plan.target, profile=profile, calibration=calibration, agreement=wanted,
+                     allow=plan.allow, force=force, progress=progress,
+                     preprocessing=changed(subject.preprocessing, mean, std, crop, interpolation))
     document = {"bundle": str(directory), "manifest": bundle.manifest}
     emit(document, lambda console: render(console, bundle), as_json=as_json)
 
@@ -106,11 +116,18 @@ def render(console: Console, bundle: Bundle) -> None:
 
 
 def quality(entry: dict[str, Any]) -> str:
-    """What int8 costs one artifact, in a sentence."""
-    found = entry["quantisation"]["held_out"]
-    return (f"{entry['file']}: on {found['images']} images that it was not calibrated with, top-1 agrees with the "
-            f"checkpoint on {found['top1_agreement']:.1%}, top-5 on {found['top5_agreement']:.1%}"
-            + ("" if found["snr_db"] is None else f"; {found['snr_db']:.1f} dB"))
+    """What int8 costs one artifact: a sentence on its answers, and one on its layers where they were looked at."""
+    told, found = entry["quantisation"], entry["quantisation"]["held_out"]
+    said = (f"{entry['file']}: on {found['images']} images that it was not calibrated with, top-1 agrees with the "
+            f"checkpoint on {found['top1_agreement']:.1%}, top-5 on {found['top5_agreement']:.1%}")
+    if found["snr_db"] is not None:
+        said += f"; {found['snr_db']:.1f} dB"
+    if told["sensitivity"]:
+        worst = ", ".join(f"{loss['layer']} ({loss['snr_db']:.0f} dB)" for loss in told["sensitivity"][:WORST]
+                          if loss["snr_db"] is not None)
+        said += (f"\n  {len(told['kept_float'])} of {len(told['sensitivity'])} layers stay in float32; "
+                 f"alone in int8 lose most: {worst}")
+    return said
 
 
 def row(entry: dict[str, Any]) -> tuple[str, ...]:

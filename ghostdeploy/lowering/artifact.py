@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from torch.fx import GraphModule
+    from ghostdeploy.quantisation.sensitivity import Choice
 
 Format = Literal["pte", "tflite", "onnx"]
 Precision = Literal["fp32", "fp16", "int8"]
@@ -55,7 +55,7 @@ class Lowered:
 
     Attributes:
         passes: what each rewrite changed, in the order they ran.
-        simulation: of an int8 artifact, the graph that torch runs with the same steps; what it must compute.
+        int8: of an int8 artifact, what was decided, and the graph that torch runs with the same steps.
     """
 
     format: Format
@@ -66,4 +66,4 @@ class Lowered:
     delegation: Delegation | None
     runtime: RuntimeNeed
     passes: tuple[tuple[str, int], ...] = ()
-    simulation: GraphModule | None = field(default=None, repr=False, compare=False)
+    int8: Choice | None = field(default=None, repr=False, compare=False)

@@ -5,20 +5,12 @@
     observation what the values of a graph are on real inputs
     plan        the three together, for the very graph that is lowered
     simulated   a plan as a graph that torch runs and ExecuTorch lowers
+    sensitivity which layers lose most, and which to leave in float32
+    images      the user's images: most to calibrate with, some kept back
+    quality     what int8 does to the answers
 """
 
-from torch.fx import GraphModule
-
 from ghostdeploy.quantisation.params import QuantParams
-from ghostdeploy.quantisation.plan import FLOAT_ONLY, Calibration, Quantisation, plan, required
+from ghostdeploy.quantisation.plan import FLOAT_ONLY, Calibration, Quantisation, required
 
-__all__ = ["FLOAT_ONLY", "Calibration", "QuantParams", "Quantisation", "plan", "required", "simulation"]
-
-
-def simulation(module: GraphModule, found: Quantisation) -> GraphModule | None:
-    """`simulated.simulated`, imported only where something is in int8: it takes a second."""
-    if not found.int8:
-        return None
-    from ghostdeploy.quantisation.simulated import simulated
-
-    return simulated(module, found)
+__all__ = ["FLOAT_ONLY", "Calibration", "QuantParams", "Quantisation", "required"]

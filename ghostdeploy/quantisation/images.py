@@ -31,9 +31,10 @@ class CalibrationImages:
     answers: FloatArray = field(repr=False)
     names: tuple[str, ...]
 
-    def for_lowering(self) -> Calibration:
+    def for_lowering(self, agreement: float | None) -> Calibration:
         """What lowering needs of them."""
-        return Calibration(tuple(torch.from_numpy(each[None]) for each in self.calibration))
+        return Calibration(tuple(torch.from_numpy(self.calibration[i:i + 1]) for i in range(len(self.calibration))),
+                           agreement)
 
 
 def read(model: Model, directory: Path, *, embedded: bool, allow_few: bool = False) -> CalibrationImages:

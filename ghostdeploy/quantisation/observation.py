@@ -12,9 +12,9 @@ import torch
 from torch.fx import GraphModule, Interpreter, Node
 
 Array = npt.NDArray[Any]
-# Elements kept of each value and input, to choose steps by. Of 64 inputs that makes 128 000, of which the choice does
-# not depend on chance any more.
-KEPT: Final = 2000
+# Elements kept of each value and input, to choose steps by: 10 000 of 40 inputs. With 2000 the choice took 16 s instead
+# of 2 for EfficientNet-Lite0, and came out the same within 0.1 dB.
+KEPT: Final = 256
 
 
 @dataclass(frozen=True, eq=False)

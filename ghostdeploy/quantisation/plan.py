@@ -60,37 +60,50 @@ FLOAT_ONLY = Quantisation(frozenset(), {}, {})
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Inputs as the graph takes them, each [1, C, H, W]; and names of nodes to leave in float32."""
+    """What int8 is decided by.
+
+    Attributes:
+        samples: real inputs as the graph takes them, each [1, C, H, W].
+        agreement: the wanted share of them on which the highest class stays the same; layers are left in float32, the
+            worst first, until it is reached (`sensitivity`). None leaves none.
+    """
 
     samples: tuple[torch.Tensor, ...]
-    keep_float: frozenset[str] = frozenset()
+    agreement: float | None = None
 
 
-def plan(module: GraphModule, calibration: Calibration, backend: Backend) -> Quantisation:
-    """Decide for a graph, by what its values are on real inputs."""
-    int8 = int8_nodes(module, backend, calibration.keep_float)
-    values = list(dict.fromkeys(value for node in module.graph.nodes if node in int8
-                                for value in (*operands(module, node), carrier(node, int8))
-                                if not _inside(value, int8)))
-    groups = _groups(values, int8, module)
-    seen = observe(module, values, calibration.samples)
-    together: dict[Node, Seen] = {}
-    for value in values:
-        root = groups[value]
-        together[root] = together[root].beside(seen[value]) if root in together else seen[value]
-    chosen = {root: params.of_elements(whole.low, whole.high, whole.elements) for root, whole in together.items()}
-    steps = {value: chosen[groups[value]] for value in values}
-    return Quantisation(int8, steps, {node: _weights(module, node, steps, seen) for node in int8
-                                      if node.target in WEIGHTED})
+class Planner:
+    """Plans for one graph: its values are looked at once, whatever is then left in float32."""
 
+    def __init__(self, module: GraphModule, samples: Sequence[torch.Tensor], backend: Backend) -> None:
+        self._module, self._backend = module, backend
+        self._seen = observe(module, self._values(int8_nodes(module, backend, frozenset())), samples)
 
-def _weights(module: GraphModule, node: Node, steps: Mapping[Node, QuantParams],
-             seen: Mapping[Node, Seen]) -> QuantWeights:
-    weight, bias = constant(module, node.args[1]), constant(module, argument(node, 2, None))
-    assert weight is not None
-    offset = torch.zeros(weight.shape[0]) if bias is None else bias
-    (source,) = operands(module, node)
-    return params.weights(weight.float().numpy(), offset.float().numpy(), steps[source], seen[source].means)
+    def plan(self, keep_float: frozenset[str] = frozenset()) -> Quantisation:
+        """What to compute in int8 if the nodes of these names are not."""
+        int8 = int8_nodes(self._module, self._backend, keep_float)
+        values = self._values(int8)
+        groups = _groups(values, int8, self._module)
+        together: dict[Node, Seen] = {}
+        for value in values:
+            root = groups[value]
+            together[root] = together[root].beside(self._seen[value]) if root in together else self._seen[value]
+        chosen = {root: params.of_elements(whole.low, whole.high, whole.elements) for root, whole in together.items()}
+        steps = {value: chosen[groups[value]] for value in values}
+        return Quantisation(int8, steps, {node: self._weights(node, steps) for node in int8 if node.target in WEIGHTED})
+
+    def _values(self, int8: frozenset[Node]) -> list[Node]:
+        """Every value that is kept in int8 somewhere, in the graph's order."""
+        return list(dict.fromkeys(value for node in self._module.graph.nodes if node in int8
+                                  for value in (*operands(self._module, node), carrier(node, int8))
+                                  if not _inside(value, int8)))
+
+    def _weights(self, node: Node, steps: Mapping[Node, QuantParams]) -> QuantWeights:
+        weight, bias = constant(self._module, node.args[1]), constant(self._module, argument(node, 2, None))
+        assert weight is not None
+        offset = torch.zeros(weight.shape[0]) if bias is None else bias
+        (source,) = operands(self._module, node)
+        return params.weights(weight.float().numpy(), offset.float().numpy(), steps[source], self._seen[source].means)
 
 
 def _inside(value: Node, int8: frozenset[Node]) -> bool:

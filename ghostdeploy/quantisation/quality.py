@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -11,6 +11,9 @@ from torch.fx import GraphModule
 
 from ghostdeploy.parity import Parity, relative_error
 from ghostdeploy.tensors import FloatArray
+
+if TYPE_CHECKING:
+    from ghostdeploy.quantisation.sensitivity import LayerLoss
 
 
 @dataclass(frozen=True)
@@ -20,17 +23,21 @@ class Quality:
     Attributes:
         simulated_error: relative error against the checkpoint of the graph with the same steps, run in torch.
         calibrated_with: number of images.
+        kept_float, losses: see `sensitivity.Choice`.
         held_out: agreement with the checkpoint on images that were not among those. Reported, never enforced.
     """
 
     simulated_error: float
     calibrated_with: int
     held_out: Parity
+    kept_float: tuple[str, ...] = ()
+    losses: tuple[LayerLoss, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As the manifest has it."""
         found = self.held_out
         return {"simulated_error": self.simulated_error, "calibrated_with": self.calibrated_with,
+                "kept_float": list(self.kept_float), "sensitivity": [asdict(loss) for loss in self.losses],
                 "held_out": {"images": found.inputs, "snr_db": found.snr_db, "top1_agreement": found.top1_agreement,
                              "top5_agreement": found.top5_agreement}}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import torch
 from executorch.exir import EdgeCompileConfig, ExecutorchBackendConfig, to_edge_transform_and_lower
@@ -26,8 +27,10 @@ from ghostdeploy.lowering.operators import require_aten
 from ghostdeploy.lowering.passes import Wanted, nowhere, run
 from ghostdeploy.lowering.specs import first_sentence, input_specs, installed, output_specs
 from ghostdeploy.progress import SILENT, Progress
-from ghostdeploy.quantisation import FLOAT_ONLY, Calibration, plan, required
-from ghostdeploy.quantisation import simulation as simulation_of
+from ghostdeploy.quantisation import Calibration, required
+
+if TYPE_CHECKING:
+    from ghostdeploy.quantisation.sensitivity import Choice
 
 
 def lower_pte(graph: GraphModule, example: Example, precision: Precision = "fp32", progress: Progress = SILENT,
@@ -42,7 +45,7 @@ def lower_pte(graph: GraphModule, example: Example, precision: Precision = "fp32
             only by the linear layers: ExecuTorch 1.4 stores the weights of convolutions in float32 whatever their type,
             and refuses to load them in float16 ("Failed to load method forward, error: 0x:1" when its visitor was made
             to write them).
-        calibration: inputs to find the steps of int8 with, and what to leave in float32.
+        calibration: inputs to find the steps of int8 with, and how often answers have to stay the same.
         wanted: where to apply the rewrites that pay at some shapes only; see `ghostdeploy.tuning.Profile`.
         plugin: write nearest 2x upsampling through ExecuTorch's registries (`nearest`); False, or an ExecuTorch whose
             registries are others, writes it as slices: same values, 0.407 instead of 0.365 of the stock latency.
@@ -78,10 +81,8 @@ def _lowered(graph: GraphModule, example: Example, precision: Precision, progres
     outcomes = run(rewrites(plugin, wanted, int8=calibration is not None), module, example)
     if precision == "fp16":
         halve(module, example)
-    int8 = FLOAT_ONLY if calibration is None else plan(module, calibration, INT8)
-    simulation = simulation_of(module, int8)
-    if simulation is not None:
-        module = copy_of(simulation)
+    int8 = None if calibration is None else _in_int8(module, calibration, progress)
+    module = module if int8 is None else copy_of(int8.simulation)
     forget(module)
     progress.stage("partition and serialise for XNNPACK")
     takes, gives = input_specs(module), output_specs(module)
@@ -100,4 +101,11 @@ def _lowered(graph: GraphModule, example: Example, precision: Precision, progres
     # ExecuTorch promises that newer runtimes read older programs, not the reverse: this version is the lowest.
     need = RuntimeNeed("executorch", installed("executorch"))
     return Lowered("pte", precision, bytes(data), takes, gives, counts, need,
-                   tuple((o.name, o.changed) for o in outcomes), simulation)
+                   tuple((o.name, o.changed) for o in outcomes), int8)
+
+
+def _in_int8(module: GraphModule, calibration: Calibration, progress: Progress) -> Choice:
+    from ghostdeploy.quantisation.sensitivity import chosen  # takes a second to import
+
+    progress.stage("decide the steps of int8")
+    return chosen(module, calibration, INT8, progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
 from torch.fx import GraphModule, Node
 
@@ -28,7 +29,10 @@ from ghostdeploy.lowering.tflite.metadata import TfliteMetadata, attach
 from ghostdeploy.lowering.tflite.registry import EMITTERS
 from ghostdeploy.lowering.tflite.writer import Writer
 from ghostdeploy.progress import SILENT, Progress
-from ghostdeploy.quantisation import FLOAT_ONLY, Calibration, plan, required, simulation
+from ghostdeploy.quantisation import FLOAT_ONLY, Calibration, required
+
+if TYPE_CHECKING:
+    from ghostdeploy.quantisation.sensitivity import Choice
 
 FAMILIES = ("activations", "attention", "convolution", "elementwise", "gelu", "joining", "linear", "normalisation",
             "padding", "pooling", "reduction", "shape", "slicing", "upsample")
@@ -52,7 +56,7 @@ def lower_tflite(module: GraphModule, example: graph.Example, precision: Precisi
             chooses otherwise); `int8` for weights and arithmetic in int8 between float32 inputs and outputs.
         metadata: what a client like MediaPipe must know of the model; None writes none.
         progress: told the stages.
-        calibration: inputs to find the steps of int8 with, and what to leave in float32.
+        calibration: inputs to find the steps of int8 with, and how often answers have to stay the same.
         wanted: where to apply the rewrites that pay at some shapes only; see `ghostdeploy.tuning.Profile`.
 
     Raises:
@@ -66,10 +70,10 @@ def lower_tflite(module: GraphModule, example: graph.Example, precision: Precisi
     progress.stage("tflite: rewrite")
     module = graph.copy_of(module)
     outcomes = base.run((*alternatives(wanted), *(INT8_REWRITES if precision == "int8" else REWRITES)), module, example)
-    int8 = FLOAT_ONLY if precision != "int8" else plan(module, required(calibration), INT8)
+    int8 = None if precision != "int8" else _in_int8(module, required(calibration), progress)
     progress.stage("tflite: write")
     writer = Writer("ghostdeploy")
-    inputs, outputs = _emit(Emission(module, writer, precision, int8))
+    inputs, outputs = _emit(Emission(module, writer, precision, FLOAT_ONLY if int8 is None else int8.plan))
     runtime = versions.minimum_runtime(writer.operators, writer.features)
     writer.metadata("min_runtime_version", runtime.encode().ljust(16, b"\0"))
     named_inputs, named_outputs = _named("input", inputs), _named("output", outputs)
@@ -81,7 +85,14 @@ def lower_tflite(module: GraphModule, example: graph.Example, precision: Precisi
     progress.stage("tflite: load")
     need = RuntimeNeed("tflite", runtime)
     return Lowered("tflite", precision, data, *specs, delegation(data), need,
-                   tuple((outcome.name, outcome.changed) for outcome in outcomes), simulation(module, int8))
+                   tuple((outcome.name, outcome.changed) for outcome in outcomes), int8)
+
+
+def _in_int8(module: GraphModule, calibration: Calibration, progress: Progress) -> Choice:
+    from ghostdeploy.quantisation.sensitivity import chosen  # takes a second to import
+
+    progress.stage("tflite: decide the steps of int8")
+    return chosen(module, calibration, INT8, progress)
 
 
 def _emit(e: Emission) -> tuple[list[int], list[int]]:
