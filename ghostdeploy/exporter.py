@@ -119,7 +119,7 @@ def _product(model: Model, fused: Fused, truth: Reference, labels: Labels | None
              format_: Format, staging: Path, progress: Progress, images: CalibrationImages | None) -> Product:
     """One artifact: lowered, written, and run in its real runtime in a fresh process."""
     progress.stage(f"lower to .{format_} ({precision})")
-    lowered = _lower(model, fused.module, truth.example, labels, plan, precision, format_, images)
+    lowered = _lower(model, fused.module, truth.example, labels, plan, precision, format_, images, progress)
     give_back()
     _require_delegation(lowered, plan.require_delegation)
     file = staging / f"model.{precision}.{format_}"
@@ -159,14 +159,15 @@ def verify_artifact(file: Path, lowered: Lowered, truth: Reference, limit: float
 
 
 def _lower(model: Model, graph: GraphModule, example: torch.Tensor, labels: Labels | None, plan: Plan,
-           precision: Precision, format_: Format, images: CalibrationImages | None) -> Lowered:
+           precision: Precision, format_: Format, images: CalibrationImages | None, progress: Progress) -> Lowered:
     # Imported here: each backend takes a second or more to import, and an export may need only one.
     calibration = images.for_lowering(plan.agreement) if images is not None and precision == "int8" else None
     wanted = plan.profile.wanted(format_, precision)
+    told = SILENT if plan.agreement is None else progress      # minutes, where each layer is looked at
     if format_ == "pte":
         from ghostdeploy.lowering.executorch import lower_pte
 
-        return lower_pte(graph, example, precision, wanted=wanted, calibration=calibration)
+        return lower_pte(graph, example, precision, told, wanted=wanted, calibration=calibration)
     if format_ == "onnx":
         from ghostdeploy.lowering.onnx import lower_onnx
 
@@ -175,7 +176,7 @@ def _lower(model: Model, graph: GraphModule, example: torch.Tensor, labels: Labe
     from ghostdeploy.lowering.tflite import lower_tflite
 
     metadata = metadata_for(model, labels, plan.embed_preprocessing)
-    return lower_tflite(graph, example, precision, metadata, wanted=wanted, calibration=calibration)
+    return lower_tflite(graph, example, precision, metadata, told, wanted=wanted, calibration=calibration)
 
 
 def _require_delegation(lowered: Lowered, least: float | None) -> None:

@@ -77,20 +77,22 @@ class Planner:
 
     def __init__(self, module: GraphModule, samples: Sequence[torch.Tensor], backend: Backend) -> None:
         self._module, self._backend = module, backend
-        self._seen = observe(module, self._values(int8_nodes(module, backend, frozenset())), samples)
+        whole = int8_nodes(module, backend, frozenset())
+        self._layers = [node for node in module.graph.nodes if node in whole and node.target in WEIGHTED]
+        self._seen = observe(module, self._values(whole), self._layers, samples)
 
     def plan(self, keep_float: frozenset[str] = frozenset()) -> Quantisation:
         """What to compute in int8 if the nodes of these names are not."""
         int8 = int8_nodes(self._module, self._backend, keep_float)
         values = self._values(int8)
         groups = _groups(values, int8, self._module)
-        together: dict[Node, Seen] = {}
+        seen, together = self._seen.values, dict[Node, Seen]()
         for value in values:
             root = groups[value]
-            together[root] = together[root].beside(self._seen[value]) if root in together else self._seen[value]
+            together[root] = together[root].beside(seen[value]) if root in together else seen[value]
         chosen = {root: params.of_elements(whole.low, whole.high, whole.elements) for root, whole in together.items()}
         steps = {value: chosen[groups[value]] for value in values}
-        return Quantisation(int8, steps, {node: self._weights(node, steps) for node in int8 if node.target in WEIGHTED})
+        return Quantisation(int8, steps, {node: self._weights(node, steps) for node in self._layers if node in int8})
 
     def _values(self, int8: frozenset[Node]) -> list[Node]:
         """Every value that is kept in int8 somewhere, in the graph's order."""
@@ -103,7 +105,8 @@ class Planner:
         assert weight is not None
         offset = torch.zeros(weight.shape[0]) if bias is None else bias
         (source,) = operands(self._module, node)
-        return params.weights(weight.float().numpy(), offset.float().numpy(), steps[source], self._seen[source].means)
+        return params.weights(weight.float().numpy(), offset.float().numpy(), steps[source],
+                              self._seen.values[source].means, self._seen.moments[node])
 
 
 def _inside(value: Node, int8: frozenset[Node]) -> bool:
