@@ -112,6 +112,32 @@ def test_activations_hold_where_steps_reach_further(format: Format, tmp_path: Pa
     assert np.abs(found - exact).max() < 0.02 * np.abs(exact).max()
 
 
+class Sliced(torch.nn.Module):
+    """A part of a value, read beside the whole: XNNPACK wants equal steps on both sides of a slice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.part = torch.nn.Conv2d(3, 8, 1), torch.nn.Conv2d(4, 8, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.first(x) * torch.tensor([0.3] * 4 + [1.0] * 4).view(1, -1, 1, 1)
+        return self.part(y[:, :4]) + y
+
+
+@pytest.mark.parametrize("format", get_args(Format)[:2])
+def test_slices_load_and_are_right(format: Format, tmp_path: Path) -> None:
+    samples = torch.from_numpy(inputs(4)).split(1)
+    graph = fuse(Sliced().eval(), samples[0], verify=False).module
+    made = LOWERINGS[format](graph, samples[0], "int8", calibration=Calibration(samples))
+    (tmp_path / "model").write_bytes(made.data)
+    run = LocalDevice().run(Job(tmp_path / "model", format, "infer", made.inputs, made.outputs), [[samples[0].numpy()]])
+    assert made.int8 is not None
+    with torch.no_grad():
+        simulation = made.int8.simulation(samples[0]).numpy()
+    assert np.abs(run.outputs[0][0] - simulation).max() < 0.02 * np.abs(simulation).max()
+
+
 def test_int8_is_a_quarter_of_the_size() -> None:
     wide = torch.nn.Sequential(torch.nn.Conv2d(3, 64, 1), torch.nn.ReLU(), torch.nn.Conv2d(64, 512, 3),
                                torch.nn.Flatten()).eval()

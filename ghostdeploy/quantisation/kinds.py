@@ -22,6 +22,8 @@ SAME_STEPS = (aten.cat.default, aten.max_pool2d.default, *NEAREST)
 VIEWS = (aten.view.default, aten._unsafe_view.default, aten.reshape.default, aten.flatten.using_ints, aten.squeeze.dim,
          aten.squeeze.dims, aten.squeeze.default, aten.unsqueeze.default, aten.permute.default, aten.alias.default,
          aten.clone.default, aten.dropout.default, aten.contiguous.default)
+# Parts of a value, for backends that take them.
+PARTS = (aten.slice.Tensor,)
 # Bounds below and above zero, so that they hold the steps of their result.
 ACTIVATIONS = (aten.relu.default, aten.relu6.default, aten.hardtanh.default)
 
@@ -79,7 +81,7 @@ def _can(module: GraphModule, node: Node, found: set[Node], backend: Backend) ->
         return rank == 4 and {axis % rank for axis in node.args[1]} == {2, 3}    # type: ignore[union-attr, operator]
     if node.target in SAME_STEPS:
         return len(graph.shape(node)) == 4 and len(sources) == len(node.all_input_nodes)
-    if node.target in VIEWS:
+    if node.target in VIEWS + PARTS:
         return bool(sources) and sources[0] in found
     if node.target in ACTIVATIONS:
         source = sources[0]

@@ -12,7 +12,7 @@ from ghostdeploy.errors import UsageError
 from ghostdeploy.graph import argument, constant
 from ghostdeploy.quantisation import params
 from ghostdeploy.quantisation.kinds import (
-    ACTIVATIONS,
+    PARTS,
     SAME_STEPS,
     VIEWS,
     WEIGHTED,
@@ -124,7 +124,7 @@ def _groups(values: Sequence[Node], int8: frozenset[Node], module: GraphModule) 
         return value
 
     for node in int8:
-        if node.target in SAME_STEPS + VIEWS and node.target not in ACTIVATIONS:
+        if node.target in SAME_STEPS + VIEWS + PARTS:
             for source in operands(module, node):
                 parent[root(source)] = root(node)
     return {value: root(value) for value in values}

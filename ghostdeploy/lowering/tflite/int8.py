@@ -9,11 +9,13 @@ from torch.fx import Node
 from ghostdeploy.lowering.passes.nearest_index import NEAREST
 from ghostdeploy.lowering.tflite.emission import fusable
 from ghostdeploy.lowering.tflite.upsample import only_gates, upsampled_gate
-from ghostdeploy.quantisation.kinds import SAME_STEPS, VIEWS, Backend, holds_zero
+from ghostdeploy.quantisation.kinds import PARTS, SAME_STEPS, VIEWS, Backend, holds_zero
 
 
 def _takes(node: Node) -> bool:
-    """Upsampling is a broadcast product in int8, so only where it is that; everything else as it comes."""
+    """Slices stay in float32. Upsampling is a broadcast product in int8, so only where it is that."""
+    if node.target in PARTS:
+        return False
     if node.target in NEAREST:
         return only_gates(node)
     gate = upsampled_gate(node)
