@@ -73,7 +73,9 @@ def operands(module: GraphModule, node: Node) -> list[Node]:
 def _can(module: GraphModule, node: Node, found: set[Node], backend: Backend) -> bool:
     sources = operands(module, node)
     if node.target in WEIGHTED:
-        return graph.constant(module, node.args[1]) is not None
+        # A linear layer over four axes has its channels last, where maps, and what is known of them, have them second.
+        last = node.target is aten.linear.default and len(graph.shape(node)) == 4
+        return graph.constant(module, node.args[1]) is not None and not last
     if node.target in BINARY:
         return len(sources) == 2 and "alpha" not in node.kwargs
     if node.target in MEAN:
