@@ -66,10 +66,10 @@ def new_constant(module: GraphModule, name: str, value: torch.Tensor) -> Node:
     return node
 
 
-def copy_of(original: GraphModule) -> GraphModule:
-    """A graph of its own on the same tensors, which nothing here changes in place."""
+def copy_of(original: GraphModule, twins: dict[Node, Node] | None = None) -> GraphModule:
+    """A graph of its own on the same tensors, which nothing here changes in place; `twins` is filled with its nodes."""
     graph = Graph()
-    graph.output(graph.graph_copy(original.graph, {}))
+    graph.output(graph.graph_copy(original.graph, {} if twins is None else twins))
     root = nn.Module()
     for name, value in original.named_buffers():
         root.register_buffer(name, value)

@@ -66,9 +66,9 @@ def from_directory(directory: Path) -> tuple[Photo, ...]:
         ImageUnreadable: a file in it cannot be decoded; named.
     """
     if not directory.exists():
-        raise FileMissing(f"no such directory: {directory}", "", "check the path given to --images")
+        raise FileMissing(f"no such directory: {directory}", "", "check the path")
     if not directory.is_dir():
-        raise FileUnreadable(f"{directory} is no directory", "--images takes a directory of images",
+        raise FileUnreadable(f"{directory} is no directory", "a directory of images is wanted",
                              "name the directory that holds the image")
     relative = sorted(file.relative_to(directory) for file in directory.rglob("*") if file.is_file())
     visible = [file for file in relative if not any(part.startswith(".") for part in file.parts)]

@@ -39,14 +39,13 @@ from ghostdeploy.cli.options import (
 from ghostdeploy.cli.output import JsonFlag, emit, heading, stages
 from ghostdeploy.errors import UsageError
 
-WORST = 5       # layers named on the terminal; the manifest has all
-
 if TYPE_CHECKING:
     from ghostdeploy.bundle import Bundle
     from ghostdeploy.model import Model
     from ghostdeploy.progress import Progress
     from ghostdeploy.tuning import Target
 
+WORST = 5       # layers named on the terminal; the manifest has all
 
 def export(
     target: TargetOption = "android", checkpoint: CheckpointOption = None, model: ModelOption = None,

@@ -18,7 +18,7 @@ from ghostdeploy.tensors import FloatArray
 
 FEWEST: Final = 32
 KEPT_BACK: Final = 4        # one in so many
-# Of a large directory so many are taken, evenly: each is run twice for each format.
+# Of a large directory so many are taken, evenly: each is run for each format.
 MOST: Final = 512
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 import torch.ao.quantization.fx._decomposed
-from torch.fx import Graph, GraphModule, Node
+from torch.fx import GraphModule, Node
 
 from ghostdeploy import graph as graphs
 from ghostdeploy.quantisation.params import HIGHEST, LOWEST, WEIGHT_LIMIT, QuantParams, QuantWeights
@@ -20,12 +20,7 @@ decomposed = torch.ops.quantized_decomposed
 def simulated(module: GraphModule, plan: Quantisation) -> GraphModule:
     """A copy of `module` that quantises as `plan` says; what is kept in float32 reads float32 where it is at hand."""
     twins: dict[Node, Node] = {}
-    graph = Graph()
-    graph.output(graph.graph_copy(module.graph, twins))
-    root = torch.nn.Module()
-    for name, stored in (*module.named_buffers(), *module.named_parameters()):
-        root.register_buffer(name, stored.detach())
-    copy = GraphModule(root, graph)
+    copy = graphs.copy_of(module, twins)
     for node, found in plan.weights.items():
         _weights(copy, twins[node], found)
     for value, steps in plan.params.items():

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ghostdeploy.benchmark.measure import MOST_REPEATS
 from ghostdeploy.device.android import store
 from ghostdeploy.device.arm_instructions import count
 from ghostdeploy.device.arm_instructions.emulated import runtime_of
@@ -26,7 +27,6 @@ from ghostdeploy.progress import Progress
 from ghostdeploy.tuning.profile import Unit
 
 ROUNDS, RUNS = 5, 50
-MOST_REPEATS = 2        # of a round that was throttled; see `benchmark.measure`
 # A site alone is warm after a few runs: it takes microseconds to a millisecond.
 WARM_UP = WarmUpRule(min_runs=20, min_ns=20_000_000, max_ns=500_000_000)
 
@@ -95,12 +95,13 @@ class TimeMeter:
         """See `Meter.measuring`."""
         self._device.prepare([(artifact.path, artifact.format) for artifact in artifacts])
         with self._device.controlled(self._wishes, progress) as control:
-            yield partial(self._costs, control)
+            yield partial(self._costs, control, progress)
 
-    def _costs(self, control: Control, artifacts: Sequence[ArtifactUnderTest], inputs: Samples) -> list[float]:
+    def _costs(self, control: Control, progress: Progress, artifacts: Sequence[ArtifactUnderTest],
+               inputs: Samples) -> list[float]:
         sample = tuple(np.ascontiguousarray(array, np.float32) for array in inputs)
         jobs = [self._job(artifact) for artifact in artifacts]
-        rounds = [self._round(control, jobs, sample) for _ in range(ROUNDS)]
+        rounds = [self._round(control, progress, jobs, sample) for _ in range(ROUNDS)]
         return [statistics.median(medians) for medians in zip(*rounds, strict=True)]
 
     def _job(self, artifact: ArtifactUnderTest) -> Job:
@@ -111,14 +112,17 @@ class TimeMeter:
         return Job(artifact.path, artifact.format, "time", takes, gives, threads=1, cpus=self._cpus, runs=RUNS,
                    warm_up=WARM_UP, half_arithmetic=artifact.half_arithmetic)
 
-    def _round(self, control: Control, jobs: Sequence[Job], sample: Sequence[Array]) -> list[float]:
-        """The median of each job; made again where the device spoilt it, which a last time has to do."""
-        for _ in range(MOST_REPEATS + 1):
+    def _round(self, control: Control, progress: Progress, jobs: Sequence[Job],
+               sample: Sequence[Array]) -> list[float]:
+        """The median of each job; made again where the device spoilt it. The last time counts, and it is said."""
+        for repeat in range(MOST_REPEATS + 1):
             control.rest()
             before = self._device.state()
             reports = [self._device.run(job, [sample]).report for job in jobs]
-            if control.spoiled(before, self._device.state(), self._info.cores, self._cpus) is None:
+            spoiled = control.spoiled(before, self._device.state(), self._info.cores, self._cpus)
+            if spoiled is None:
                 break
+            progress.note(f"{'counted all the same' if repeat == MOST_REPEATS else 'made again'}: {spoiled}")
         self._runtimes |= {job.format: f"{report.runtime.name} {report.runtime.version}"
                            for job, report in zip(jobs, reports, strict=True)}
         return [statistics.median(report.timing.samples_ns) for report in reports if report.timing is not None]
