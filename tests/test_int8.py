@@ -85,6 +85,16 @@ def test_everything_in_one_delegate_and_as_simulated(format: Format, tmp_path: P
     assert against.snr_db is not None and against.snr_db > 25
 
 
+def made_and_run(module: torch.nn.Module, format: Format, path: Path) -> tuple[np.ndarray, Lowered, torch.Tensor]:
+    """A module lowered to int8 and run on the first of its four calibration inputs: the answer, and both."""
+    samples = torch.from_numpy(inputs(4)).split(1)
+    graph = fuse(module.eval(), samples[0], verify=False).module
+    made = LOWERINGS[format](graph, samples[0], "int8", calibration=Calibration(samples))
+    path.write_bytes(made.data)
+    run = LocalDevice().run(Job(path, format, "infer", made.inputs, made.outputs), [[samples[0].numpy()]])
+    return run.outputs[0][0], made, samples[0]
+
+
 class Joined(torch.nn.Module):
     """A rectified map beside one with negative values: equal steps for both, which do not end at zero."""
 
@@ -100,14 +110,9 @@ class Joined(torch.nn.Module):
 
 @pytest.mark.parametrize("format", get_args(Format)[:2])
 def test_activations_hold_where_steps_reach_further(format: Format, tmp_path: Path) -> None:
-    samples = torch.from_numpy(inputs(4)).split(1)
-    graph = fuse(Joined().eval(), samples[0], verify=False).module
-    made = LOWERINGS[format](graph, samples[0], "int8", calibration=Calibration(samples))
-    (tmp_path / "model").write_bytes(made.data)
-    run = LocalDevice().run(Job(tmp_path / "model", format, "infer", made.inputs, made.outputs), [[samples[0].numpy()]])
+    found, _, x = made_and_run(Joined(), format, tmp_path / "model")
     with torch.no_grad():
-        exact = graph(samples[0]).numpy()
-    (found,) = run.outputs[0]
+        exact = Joined()(x).numpy()
     assert found[:, 8:].min() >= 0 and found[:, 16:].max() <= 1.02 and exact[:, :8].min() < -0.2
     assert np.abs(found - exact).max() < 0.02 * np.abs(exact).max()
 
@@ -127,15 +132,11 @@ class Sliced(torch.nn.Module):
 
 @pytest.mark.parametrize("format", get_args(Format)[:2])
 def test_slices_load_and_are_right(format: Format, tmp_path: Path) -> None:
-    samples = torch.from_numpy(inputs(4)).split(1)
-    graph = fuse(Sliced().eval(), samples[0], verify=False).module
-    made = LOWERINGS[format](graph, samples[0], "int8", calibration=Calibration(samples))
-    (tmp_path / "model").write_bytes(made.data)
-    run = LocalDevice().run(Job(tmp_path / "model", format, "infer", made.inputs, made.outputs), [[samples[0].numpy()]])
+    found, made, x = made_and_run(Sliced(), format, tmp_path / "model")
     assert made.int8 is not None
     with torch.no_grad():
-        simulation = made.int8.simulation(samples[0]).numpy()
-    assert np.abs(run.outputs[0][0] - simulation).max() < 0.02 * np.abs(simulation).max()
+        simulation = made.int8.simulation(x).numpy()
+    assert np.abs(found - simulation).max() < 0.02 * np.abs(simulation).max()
 
 
 def test_int8_is_a_quarter_of_the_size() -> None:
