@@ -10,7 +10,7 @@ STAMP  := $(VENV)/.ready
 # core, and with the packages' own tests: 68 of the 148 s of a set-up. Templates among the files do not compile.
 COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/tests?/'
 
-.PHONY: setup runner wheel demo bench-peers bench-arm test lint test-phones test-zoo clean
+.PHONY: setup runner wheel demo bench-peers bench-arm test lint test-phones test-photographs test-zoo clean
 
 setup: $(STAMP)
 
@@ -66,7 +66,7 @@ demo: setup
 
 test: lint .venv-tflite214/.ready .venv-mediapipe/.ready
 	@echo "== pytest =="
-	@$(BIN)/python -m pytest -m "not zoo and not alone and not phones" -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -m "not zoo and not alone and not phones and not photographs" -n 2 --dist worksteal
 	@$(BIN)/python -m pytest -m alone
 
 # Arm64 instructions per inference, ours beside others (a proxy, not time): make bench-arm ARGS="--models mobilenetv2_100"
@@ -81,6 +81,11 @@ test-phones: setup .venv-tflite214/.ready
 	  echo "$$tool is missing: apt-get install adb qemu-user libc6-arm64-cross"; exit 1; }; done
 	@echo "== pytest, phones =="
 	@$(BIN)/python -m pytest -m phones -n 2 --dist worksteal
+
+# int8 of a trained network on 214 photographs that no step is read off, out of a Debian package (160 MB, fetched by apt).
+test-photographs: setup
+	@echo "== pytest, photographs =="
+	@$(BIN)/python -m pytest -m photographs -s
 
 test-zoo: setup
 	@$(BIN)/python -m pytest -m zoo

@@ -4,9 +4,7 @@ With one thread a run's latency is the CPU time of its process: on an idle core 
 one it is what the wall clock would have said (beside four other programs the wall clock said 2 to 5 times as much, and
 ranked peers by luck). With more threads CPU time is no latency, and the wall clock counts.
 
-The round is the unit, as in `ghostdeploy bench`. A ratio is taken within each round, where both ran within a minute of
-each other, so that a drift of the machine cancels; the headline is the median of those, and its interval follows from
-them by `ghostdeploy.benchmark.statistics.interval`, which says why resampling few rounds would promise too much.
+The round is the unit, as in `ghostdeploy bench`, and a ratio is taken within each (`ghostdeploy.benchmark.ratio`).
 """
 
 from __future__ import annotations
@@ -18,19 +16,7 @@ import numpy as np
 
 from benchmarks.rounds import Round
 from benchmarks.truth import WRONG
-from ghostdeploy.benchmark import statistics
-from ghostdeploy.benchmark.statistics import Method
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """One latency over another; `low` to `high` hold it with `confidence`."""
-
-    value: float
-    low: float
-    high: float
-    confidence: float
-    method: Method
+from ghostdeploy.benchmark.ratio import Ratio, paired
 
 
 @dataclass(frozen=True)
@@ -82,12 +68,7 @@ def ratio(ours: Standing, theirs: Standing) -> Ratio:
     common = sorted(ours.medians_ms.keys() & theirs.medians_ms.keys())
     if not common:
         raise ValueError(f"{ours.peer} and {theirs.peer} have no round in common")
-    values = [ours.medians_ms[number] / theirs.medians_ms[number] for number in common]
-    # One value a round: with a single round there is no interval, and the ratio stands alone.
-    if len(values) == 1:
-        return Ratio(values[0], values[0], values[0], 0.0, "order-statistics-rounds")
-    found = statistics.interval([[value] for value in values])
-    return Ratio(float(np.median(values)), found.low, found.high, found.confidence, found.method)
+    return paired(*([of.medians_ms[number] for number in common] for of in (ours, theirs)))
 
 
 def fastest(standings: Mapping[str, Standing], among: Sequence[str]) -> Standing | None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.comparison import Ratio
 from benchmarks.export_worker import Cost
 from ghostdeploy.benchmark import result_file
+from ghostdeploy.benchmark.ratio import Ratio
 from ghostdeploy.device import records
 from ghostdeploy.device.base import DeviceInfo
 from ghostdeploy.errors import ResultInvalid

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from statistics import geometric_mean
 
-from benchmarks.comparison import Ratio
 from benchmarks.result import Entry, ExportRecord, ModelComparison, PeerRecord, PeersResult
+from ghostdeploy.benchmark.ratio import Ratio
 
 
 def markdown(result: PeersResult) -> str:

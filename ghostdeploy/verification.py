@@ -10,8 +10,9 @@ import numpy as np
 
 from ghostdeploy.bundle import Artifact, Bundle, open_bundle
 from ghostdeploy.device import lookup
-from ghostdeploy.device.base import Device
+from ghostdeploy.device.base import ArtifactKind, Device
 from ghostdeploy.device.records import to_json
+from ghostdeploy.device.suitable import that_run_on
 from ghostdeploy.errors import BundleInvalid, CheckpointMismatch, UsageError
 from ghostdeploy.model import Model
 from ghostdeploy.parity import ArtifactUnderTest, Parity, check, limit_for
@@ -86,12 +87,16 @@ def verify(bundle: str | Path | Bundle, images: str | Path | None = None, device
         truth = _asked_again(opened, loaded) if images is None else _asked(opened, loaded, Path(images))
     items = []
     with lookup.opened(device, None if runtime is None else Path(runtime)) as runs_on:
-        taken = [artifact for artifact in opened.artifacts if runs_on.takes(artifact.format)]
-        runs_on.prepare([(artifact.file, artifact.format) for artifact in taken or opened.artifacts])
+        taken = that_run_on(runs_on, opened.artifacts, _kind, progress)
+        runs_on.prepare([(artifact.file, artifact.format) for artifact in taken])
         for artifact in taken:
             progress.stage(f"run {artifact.file.name} on {len(truth.names)} photos")
             items.append(Verified(artifact, _check(opened, artifact, truth, runs_on)))
     return Verification(opened, device, truth.names, tuple(items))
+
+
+def _kind(artifact: Artifact) -> ArtifactKind:
+    return ArtifactKind(artifact.file.name, artifact.format, artifact.precision)
 
 
 def _check(bundle: Bundle, artifact: Artifact, truth: Truth, device: Device) -> Parity:

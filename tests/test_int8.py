@@ -139,6 +139,27 @@ def test_slices_load_and_are_right(format: Format, tmp_path: Path) -> None:
     assert np.abs(found - simulation).max() < 0.02 * np.abs(simulation).max()
 
 
+class Padded(torch.nn.Module):
+    """A frame of zeros between two values in int8, wider than any convolution would pad."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = torch.nn.Conv2d(3, 8, 1), torch.nn.Conv2d(8, 8, 3, stride=2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(torch.nn.functional.pad(self.first(x), (2, 1, 0, 3)))
+
+
+@pytest.mark.parametrize("format", get_args(Format)[:2])
+def test_pads_load_and_are_right(format: Format, tmp_path: Path) -> None:
+    found, made, x = made_and_run(Padded(), format, tmp_path / "model")
+    with torch.no_grad():
+        exact = Padded()(x).numpy()
+    assert made.delegation is not None and made.delegation.nodes_outside == 0
+    assert np.abs(found - exact).max() < 0.02 * np.abs(exact).max()
+
+
 def test_int8_is_a_quarter_of_the_size() -> None:
     wide = torch.nn.Sequential(torch.nn.Conv2d(3, 64, 1), torch.nn.ReLU(), torch.nn.Conv2d(64, 512, 3),
                                torch.nn.Flatten()).eval()

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from ghostdeploy.lowering.passes import Site
+from ghostdeploy.photos import real_photos
 from ghostdeploy.tuning import Measured, Profile, SiteCost
 from tests.commands import ghostdeploy
 
@@ -52,12 +53,26 @@ def test_tune_writes_a_profile_of_this_machine_that_export_takes(tmp_path: Path)
     assert json.loads(path.read_text())["sites"] == tuned.json["sites"]     # known sites are not measured again
 
 
+def test_int8_is_tuned_too_and_what_cannot_run_by_itself_is_said(tmp_path: Path) -> None:
+    tuned = ghostdeploy("tune", "--model", "tests.ghosts:small", "--input-size", "8", "--precision", "int8", "-o",
+                        tmp_path / "mine.json")
+    assert tuned.code == 0, tuned.stderr
+    sites = Profile.load(tmp_path / "mine.json").sites
+    assert {site.precision for site in sites} == {"int8"}
+    assert {site.format for site in sites if site.site.pass_name == "identity-taps"} == {"pte", "tflite"}
+    (tmp_path / "photos").mkdir()
+    for photo in real_photos():
+        photo.image.save(tmp_path / "photos" / f"{photo.name}.png")
+    exported = ghostdeploy(*EXPORT[:-1], "tflite,pte", "--precision", "int8", "--allow", "few-images",
+                           "--calibration", tmp_path / "photos", "--profile", tmp_path / "mine.json",
+                           "-o", tmp_path / "out", "--json")
+    assert exported.code == 0, exported.stderr
+
+
 def test_tune_names_what_it_lacks(tmp_path: Path) -> None:
     ghostdeploy("tune", "-o", tmp_path / "p.json").assert_clean_error("usage", 2)
     ghostdeploy("tune", "--model", "ghostnetv3", "-o", tmp_path / "p.json").assert_clean_error("model-unknown", 3)
-    ghostdeploy("tune", "--model", "tests.ghosts:small", "--precision", "int8", "-o",
-                tmp_path / "p.json").assert_clean_error("usage", 2)
-    for words in (("--format", "onnx"), ("--format", ""), ("--precision", "")):
+    for words in (("--format", "onnx"), ("--format", ""), ("--precision", ""), ("--precision", "int4")):
         ghostdeploy("tune", "--model", "tests.ghosts:small", *words, "-o", tmp_path / "p.json").assert_clean_error(
             "usage", 2)
     assert list(tmp_path.iterdir()) == []

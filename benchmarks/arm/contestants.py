@@ -12,8 +12,11 @@ import torch
 from torch import nn
 
 from ghostdeploy.lowering.artifact import Format, Precision
+from ghostdeploy.quantisation import Calibration
 
 Export = Callable[[nn.Module, torch.Tensor, Path], None]
+
+
 @dataclass(frozen=True)
 class Contestant:
     """One way from a module to a file that a phone runs.
@@ -40,14 +43,17 @@ def _ours(format: Format, precision: Precision) -> Export:
 
         wanted = shipped("android").wanted(format, precision)
         graph = fuse(module, example).module
+        # Steps change no cost, so one made-up input gives them.
+        made_up = torch.rand(example.shape, generator=torch.Generator().manual_seed(0))
+        calibration = Calibration((made_up,)) if precision == "int8" else None
         if format == "pte":
             from ghostdeploy.lowering.executorch import lower_pte
 
-            path.write_bytes(lower_pte(graph, example, precision, wanted=wanted).data)
+            path.write_bytes(lower_pte(graph, example, precision, wanted=wanted, calibration=calibration).data)
         else:
             from ghostdeploy.lowering.tflite import lower_tflite
 
-            path.write_bytes(lower_tflite(graph, example, precision, wanted=wanted).data)
+            path.write_bytes(lower_tflite(graph, example, precision, wanted=wanted, calibration=calibration).data)
 
     return export
 
@@ -68,4 +74,7 @@ CONTESTANTS: Final = (
     Contestant("litert-torch", "tflite", "fp32", _peer("litert", "export"), environment=".venv-litert"),
     Contestant("ours .pte", "pte", "fp16", _ours("pte", "fp16")),
     Contestant("ours .tflite", "tflite", "fp16", _ours("tflite", "fp16"), half_arithmetic=True),
+    Contestant("ours .pte", "pte", "int8", _ours("pte", "int8")),
+    Contestant("ours .tflite", "tflite", "int8", _ours("tflite", "int8")),
+    Contestant("stock ExecuTorch, fused by us", "pte", "int8", _peer("executorch", "fused_int8")),
 )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchmarks.arm.contestants import CONTESTANTS
 from benchmarks.arm.counting import ArmResult, ModelRows, Row
 
-LANES = {"fp32": 4, "fp16": 8}      # multiply-adds of one FMLA
+LANES = {"fp32": 4, "fp16": 8, "int8": 16}      # multiply-adds of one FMLA, or SDOT
 
 
 def markdown(result: ArmResult) -> str:
@@ -18,8 +18,8 @@ def markdown(result: ArmResult) -> str:
         "(a rewrite of five taps depends on their values), batch 1, one thread, the emulated CPU is "
         f"{result.cpu}. Counted on {result.created[:10]} with ghostdeploy {result.ghostdeploy}, torch {result.torch}, "
         f"{_versions(result)}. Outputs are not compared here; `make bench-peers` compares them.\n\n"
-        "The floor is what the multiply-adds alone need: MACs / 4 in fp32, MACs / 8 in fp16. In brackets: size of the "
-        "file in MB.")
+        "The floor is what the multiply-adds alone need: MACs / 4 in fp32, MACs / 8 in fp16, MACs / 16 in int8. In "
+        "brackets: size of the file in MB. Stock int8 is PT2E with XNNPACKQuantizer.")
     parts = [head, *(_table(result.models, precision) for precision in LANES), _failures(result.models)]
     return "\n\n".join(filter(None, parts)) + "\n"
 

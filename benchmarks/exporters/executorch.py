@@ -23,3 +23,20 @@ def unfused(module: nn.Module, example: torch.Tensor, path: Path) -> None:
 def fused(module: nn.Module, example: torch.Tensor, path: Path) -> None:
     """Of our fused graph: what is left to win by lowering alone."""
     unfused(fuse(module, example).module, example, path)
+
+
+def fused_int8(module: nn.Module, example: torch.Tensor, path: Path) -> None:
+    """Of our fused graph in int8, static and per channel, as ExecuTorch's guide does it (PT2E, XNNPACKQuantizer).
+
+    Calibrated with one made-up input: the artifact is good for its costs alone.
+    """
+    from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
+        XNNPACKQuantizer,
+        get_symmetric_quantization_config,
+    )
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+
+    quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
+    prepared = prepare_pt2e(torch.export.export(fuse(module, example).module, (example,)).module(), quantizer)
+    prepared(torch.rand(example.shape, generator=torch.Generator().manual_seed(0)))
+    unfused(convert_pt2e(prepared), example, path)

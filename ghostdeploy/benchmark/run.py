@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Literal
 
 from ghostdeploy.benchmark.measure import measure
+from ghostdeploy.benchmark.precision_cost import told
 from ghostdeploy.benchmark.protocol import Protocol
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.benchmark.subject import Subject, subjects
 from ghostdeploy.device import cpus as affinity
 from ghostdeploy.device import lookup
-from ghostdeploy.device.base import Device
+from ghostdeploy.device.base import ArtifactKind
 from ghostdeploy.device.control import Wishes
+from ghostdeploy.device.suitable import that_run_on
 from ghostdeploy.errors import UsageError
 from ghostdeploy.progress import SILENT, Progress
 
@@ -48,6 +50,7 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
         UsageError: no paths, or a number is out of range.
         DeviceNotFound, AffinityRefused, RunnerFailed: see `Device`.
         FileMissing, BundleInvalid, ArtifactRejected: a path cannot be measured.
+        DeviceUnsuitable: the device runs none of them.
     """
     if not paths:
         raise UsageError("nothing to measure", "no bundle and no file was named", "name a bundle or an artifact file")
@@ -64,16 +67,11 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
         protocol = Protocol(runs, rounds, counts, chosen, every_ns=round(every_ms * 1e6))
         progress.stage("open " + ", ".join(Path(path).name for path in paths))
         found = [subject for path in paths for subject in subjects(Path(path))]
-        return measure(_that_run_on(target, found, progress), target, protocol, progress, wanted)
+        return told(measure(that_run_on(target, found, _kind, progress), target, protocol, progress, wanted))
 
 
-def _that_run_on(target: Device, found: Sequence[Subject], progress: Progress) -> list[Subject]:
-    """Those whose format the device takes. Where it takes none, all: the device says why it does not."""
-    taken = [subject for subject in found if target.takes(subject.model.format)]
-    for subject in found:
-        if taken and subject not in taken:
-            progress.note(f"{subject.model.file} is left out: this device does not take .{subject.model.format}")
-    return taken or list(found)
+def _kind(subject: Subject) -> ArtifactKind:
+    return ArtifactKind(subject.model.file, subject.model.format, subject.model.precision)
 
 
 def _counts(threads: int | Sequence[int] | Literal["auto"], available: int) -> tuple[int, ...]:

@@ -48,7 +48,7 @@ def tune(
     cpu: Annotated[str, typer.Option(
         "--cpu", metavar="NAME", help=f"The CPU that {INSTRUCTIONS} emulates, as qemu calls it.")] = "cortex-a76",
     formats: Annotated[str, typer.Option("--format", help="Of pte, tflite; comma-separated.")] = "pte,tflite",
-    precision: Annotated[str, typer.Option("--precision", help="Of fp32, fp16; comma-separated.")] = "fp32",
+    precision: Annotated[str, typer.Option("--precision", help="Of fp32, fp16, int8; comma-separated.")] = "fp32",
     input_size: InputSizeOption = None,
     close_apps: CloseAppsOption = "all",
     keep_apps: KeepAppsOption = False,

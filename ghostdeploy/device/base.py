@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from ghostdeploy.device.job import Job, Run
 from ghostdeploy.device.runtimes.base import Array
-from ghostdeploy.lowering.artifact import Format
+from ghostdeploy.errors import GhostdeployError
+from ghostdeploy.lowering.artifact import Format, Precision
 from ghostdeploy.progress import Progress
 
 if TYPE_CHECKING:
@@ -81,6 +82,15 @@ class DeviceState:
     battery_percent: float | None = None
 
 
+@dataclass(frozen=True)
+class ArtifactKind:
+    """What decides whether a device runs an artifact. `precision` is None for a bare file, which does not say."""
+
+    file: str
+    format: Format
+    precision: Precision | None
+
+
 class Device(Protocol):
     """Where a model runs: this machine, or a phone."""
 
@@ -94,8 +104,8 @@ class Device(Protocol):
     def state(self) -> DeviceState:
         """Clocks, temperature and load now; taken before and after each round, outside the measuring process."""
 
-    def takes(self, format: Format) -> bool:
-        """Whether artifacts of this format run here at all."""
+    def refusal(self, kind: ArtifactKind) -> GhostdeployError | None:
+        """Why artifacts of this kind do not run here, as the error to raise; None where they do."""
 
     def prepare(self, artifacts: Sequence[tuple[Path, Format]]) -> None:
         """See that these can run here, and get what that needs, before anything of the device is touched.

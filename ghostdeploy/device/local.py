@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from ghostdeploy.device import machine, process
-from ghostdeploy.device.base import DeviceInfo, DeviceState
+from ghostdeploy.device.base import ArtifactKind, DeviceInfo, DeviceState
 from ghostdeploy.device.control import Control, Uncontrolled, Wishes
 from ghostdeploy.device.job import Job, Run
 from ghostdeploy.device.runtimes.base import Array
@@ -27,9 +27,8 @@ class LocalDevice:
         """See `Device.state`."""
         return machine.state()
 
-    def takes(self, format: Format) -> bool:
-        """See `Device.takes`."""
-        return True
+    def refusal(self, kind: ArtifactKind) -> None:
+        """See `Device.refusal`: this machine's runtimes take every kind."""
 
     def prepare(self, artifacts: Sequence[tuple[Path, Format]]) -> None:
         """See `Device.prepare`; a worker process brings all it needs."""

@@ -22,8 +22,8 @@ SAME_STEPS = (aten.cat.default, aten.max_pool2d.default, *NEAREST)
 VIEWS = (aten.view.default, aten._unsafe_view.default, aten.reshape.default, aten.flatten.using_ints, aten.squeeze.dim,
          aten.squeeze.dims, aten.squeeze.default, aten.unsqueeze.default, aten.permute.default, aten.alias.default,
          aten.clone.default, aten.dropout.default, aten.contiguous.default)
-# Parts of a value, for backends that take them.
-PARTS = (aten.slice.Tensor,)
+# Parts of a value, and a value within a frame of zeros, for backends that take them.
+PARTS = (aten.slice.Tensor, aten.pad.default, aten.constant_pad_nd.default)
 # Bounds below and above zero, so that they hold the steps of their result.
 ACTIVATIONS = (aten.relu.default, aten.relu6.default, aten.hardtanh.default)
 

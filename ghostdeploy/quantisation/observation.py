@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch.fx import GraphModule, Interpreter, Node
 
+from ghostdeploy import graph
 from ghostdeploy.quantisation.taps import moments
 
 Array = npt.NDArray[Any]
@@ -43,12 +44,12 @@ class Observed:
 
 
 def observe(module: GraphModule, values: Collection[Node], layers: Collection[Node],
-            samples: Sequence[torch.Tensor]) -> Observed:
+            samples: Sequence[graph.Example]) -> Observed:
     """Run `module` on every sample, and look at the nodes in `values` and at what `layers` read."""
     observer = _Observer(module, frozenset(values), frozenset(layers))
     with torch.no_grad():
         for sample in samples:
-            observer.run(sample)
+            observer.run(*graph.inputs(sample))
     return Observed({node: _together(parts) for node, parts in observer.parts.items()},
                     {node: total / len(samples) for node, total in observer.moments.items()})
 

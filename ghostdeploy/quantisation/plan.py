@@ -9,7 +9,7 @@ import torch
 from torch.fx import GraphModule, Node
 
 from ghostdeploy.errors import UsageError
-from ghostdeploy.graph import argument, constant
+from ghostdeploy.graph import Example, argument, constant
 from ghostdeploy.quantisation import params
 from ghostdeploy.quantisation.kinds import (
     PARTS,
@@ -63,19 +63,19 @@ class Calibration:
     """What int8 is decided by.
 
     Attributes:
-        samples: real inputs as the graph takes them, each [1, C, H, W].
+        samples: real inputs as the graph takes them, each [1, C, H, W]; a tuple of them where it takes several.
         agreement: the wanted share of them on which the highest class stays the same; layers are left in float32, the
             worst first, until it is reached (`sensitivity`). None leaves none.
     """
 
-    samples: tuple[torch.Tensor, ...]
+    samples: tuple[Example, ...]
     agreement: float | None = None
 
 
 class Planner:
     """Plans for one graph: its values are looked at once, whatever is then left in float32."""
 
-    def __init__(self, module: GraphModule, samples: Sequence[torch.Tensor], backend: Backend) -> None:
+    def __init__(self, module: GraphModule, samples: Sequence[Example], backend: Backend) -> None:
         self._module, self._backend = module, backend
         whole = int8_nodes(module, backend, frozenset())
         self._layers = [node for node in module.graph.nodes if node in whole and node.target in WEIGHTED]

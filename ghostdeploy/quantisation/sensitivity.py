@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.fx import GraphModule, Node
 
+from ghostdeploy.graph import Example, inputs
 from ghostdeploy.parity import compare_outputs
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.quantisation.kinds import Backend, carrier, operands
@@ -69,7 +70,7 @@ def chosen(module: GraphModule, calibration: Calibration, backend: Backend, prog
     return Choice(found, simulation, tuple(worst[:count]), tuple(losses))
 
 
-def _losses(module: GraphModule, whole: Quantisation, samples: Sequence[torch.Tensor], exact: FloatArray,
+def _losses(module: GraphModule, whole: Quantisation, samples: Sequence[Example], exact: FloatArray,
             progress: Progress) -> list[LayerLoss]:
     """Every layer with weights by itself, the worst first."""
     found = []
@@ -94,5 +95,5 @@ def _growing(most: int) -> list[int]:
 
 
 @torch.no_grad()
-def _outputs(module: GraphModule, samples: Sequence[torch.Tensor]) -> FloatArray:
-    return np.concatenate([module(sample).numpy() for sample in samples])
+def _outputs(module: GraphModule, samples: Sequence[Example]) -> FloatArray:
+    return np.concatenate([module(*inputs(sample)).numpy() for sample in samples])

@@ -13,19 +13,20 @@ import torch
 from torch import nn
 
 from ghostdeploy.device.half_arithmetic import arithmetic
-from ghostdeploy.errors import LoweringFailed, UnsupportedOperator, UsageError
+from ghostdeploy.errors import LoweringFailed, RunnerFailed, UnsupportedOperator, UsageError
 from ghostdeploy.fusion import fuse
 from ghostdeploy.lowering.artifact import Format, Lowered, Precision
 from ghostdeploy.lowering.passes import Site, Wanted, nowhere
 from ghostdeploy.parity import ArtifactUnderTest
 from ghostdeploy.progress import SILENT, Progress
+from ghostdeploy.quantisation import Calibration
 from ghostdeploy.tuning.meters import Meter
 from ghostdeploy.tuning.profile import Measured, Profile, SiteCost
 from ghostdeploy.tuning.sites import FoundSite, sites
 
 # What has passes that pay at some shapes only.
 FORMATS: Final[tuple[Format, ...]] = ("pte", "tflite")
-PRECISIONS: Final[tuple[Precision, ...]] = ("fp32", "fp16")
+PRECISIONS: Final[tuple[Precision, ...]] = ("fp32", "fp16", "int8")
 
 
 def tune(modules: Iterable[tuple[nn.Module, torch.Tensor]], meter: Meter, *,
@@ -40,8 +41,8 @@ def tune(modules: Iterable[tuple[nn.Module, torch.Tensor]], meter: Meter, *,
 
     Raises:
         UsageError: a format or precision that there is nothing to choose for, or `known` is of another device.
-        GhostdeployError: a model cannot be traced, or the device fails. Sites that a format cannot express by
-            themselves are left out, and said.
+        GhostdeployError: a model cannot be traced, or the device fails. Sites that a format cannot express,
+            or a runtime run, by themselves are left out, and said.
     """
     for given, possible in ((formats, FORMATS), (precisions, PRECISIONS)):
         unknown = [each for each in given if each not in possible]
@@ -100,7 +101,13 @@ def _measured(candidates: Sequence[_Candidate], meter: Meter, progress: Progress
     with meter.measuring([form for each in candidates for form in each.forms], progress) as costs_of:
         for done, each in enumerate(candidates):
             progress.stage(f"measure site {done + 1} of {len(candidates)}: {each.title}")
-            plain, rewritten = costs_of(each.forms, [value.numpy() for value in each.site.inputs])
+            try:
+                plain, rewritten = costs_of(each.forms, [value.numpy() for value in each.site.inputs])
+            except RunnerFailed as error:
+                # Seen of int8 .pte whose concatenation joins channels-last inputs of the graph itself: ExecuTorch 1.4
+                # then takes the wrong axis ("Failed to resize output tensor for XNNExecutor"). No model does that.
+                progress.note(f"left out: {error.what}")
+                continue
             costs.append(SiteCost(each.format, each.precision, each.site.site, plain, rewritten))
     return costs
 
@@ -120,10 +127,12 @@ def _forms(site: FoundSite, format: Format, precision: Precision, directory: Pat
 
 
 def _lowered(site: FoundSite, format: Format, precision: Precision, wanted: Wanted) -> Lowered:
+    # Steps change no cost, so one made-up input gives them.
+    calibration = Calibration((site.inputs,)) if precision == "int8" else None
     if format == "pte":
         from ghostdeploy.lowering.executorch import lower_pte
 
-        return lower_pte(site.module, site.inputs, precision, wanted=wanted)
+        return lower_pte(site.module, site.inputs, precision, wanted=wanted, calibration=calibration)
     from ghostdeploy.lowering.tflite import lower_tflite
 
-    return lower_tflite(site.module, site.inputs, precision, wanted=wanted)
+    return lower_tflite(site.module, site.inputs, precision, wanted=wanted, calibration=calibration)

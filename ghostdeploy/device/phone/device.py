@@ -12,7 +12,7 @@ from pathlib import Path
 from ghostdeploy.device.adb.link import Link
 from ghostdeploy.device.android import command
 from ghostdeploy.device.android.report import run_of
-from ghostdeploy.device.base import DeviceInfo, DeviceState
+from ghostdeploy.device.base import ArtifactKind, DeviceInfo, DeviceState
 from ghostdeploy.device.control import Control, Wishes
 from ghostdeploy.device.half_arithmetic import can_compute_half
 from ghostdeploy.device.job import Job, Run
@@ -20,12 +20,12 @@ from ghostdeploy.device.phone import deploy, detached, ending, runs
 from ghostdeploy.device.phone.claim import Claim, claimed
 from ghostdeploy.device.phone.control import controlled
 from ghostdeploy.device.phone.describe import describe
-from ghostdeploy.device.phone.equipment import RUNTIMES, Equipment, equipment
+from ghostdeploy.device.phone.equipment import Equipment, equipment, refusal
 from ghostdeploy.device.phone.runs import RunDirectory
 from ghostdeploy.device.phone.state import state
 from ghostdeploy.device.phone.steadily import steadily
 from ghostdeploy.device.runtimes.base import Array
-from ghostdeploy.errors import DeviceError, UsageError
+from ghostdeploy.errors import DeviceError, GhostdeployError, UsageError
 from ghostdeploy.lowering.artifact import Format
 from ghostdeploy.progress import Progress
 
@@ -59,9 +59,9 @@ class PhoneDevice:
         """See `Device.state`."""
         return steadily(self.link, lambda: state(self.link, self._info))
 
-    def takes(self, format: Format) -> bool:
-        """See `Device.takes`."""
-        return format in RUNTIMES
+    def refusal(self, kind: ArtifactKind) -> GhostdeployError | None:
+        """See `Device.refusal`."""
+        return refusal(kind, self._info)
 
     def prepare(self, artifacts: Sequence[tuple[Path, Format]]) -> None:
         """See `Device.prepare`; nothing is pushed, and nothing of the phone is changed.

@@ -11,7 +11,8 @@ from ghostdeploy.device.android.given import given_library, runtime_of
 from ghostdeploy.device.android.pinned import ABIS, Abi, RuntimeName
 from ghostdeploy.device.android.programs import phone_program
 from ghostdeploy.device.android.store import RuntimeLibrary, runtime_library
-from ghostdeploy.device.base import DeviceInfo
+from ghostdeploy.device.base import ArtifactKind, DeviceInfo
+from ghostdeploy.device.half_arithmetic import arithmetic, can_compute_half
 from ghostdeploy.device.phone.deploy import Cargo
 from ghostdeploy.digest import sha256
 from ghostdeploy.errors import ArtifactRejected
@@ -43,9 +44,9 @@ def equipment(artifact: Path, format: Format, info: DeviceInfo, runtime: Path | 
         ArtifactRejected: the format is not one for phones, or needs more than the runtime has.
         RuntimeRejected, FetchFailed, RunnerMissing, WriteFailed: of the runtime or the program.
     """
-    if format not in RUNTIMES:
-        raise ArtifactRejected(f"{artifact.name} cannot run on a phone", f"phones take {', '.join(RUNTIMES)} here",
-                               "measure it on this machine with --device local")
+    refused = refusal(ArtifactKind(artifact.name, format, None), info)
+    if refused is not None:
+        raise refused
     name, abi = RUNTIMES[format], _abi(info)
     program = phone_program(name, abi)
     if runtime is not None and runtime_of(runtime, abi) == name:
@@ -60,6 +61,20 @@ def equipment(artifact: Path, format: Format, info: DeviceInfo, runtime: Path | 
              Cargo(library.path, library.soname, library.sha256),
              *(Cargo(file.path, file.path.name, file.sha256) for file in program.beside))
     return Equipment(library, tools, Cargo(artifact, f"model.{format}", sha256(artifact)))
+
+
+def refusal(kind: ArtifactKind, info: DeviceInfo) -> ArtifactRejected | DeviceUnsuitable | None:
+    """Why artifacts of a kind do not run on the phone `info`, if they do not."""
+    if kind.format not in RUNTIMES:
+        return ArtifactRejected(f"{kind.file} cannot run on a phone", f"phones take {', '.join(RUNTIMES)} here",
+                                "measure it on this machine with --device local")
+    computed = None if kind.precision is None else arithmetic(kind.format, kind.precision)
+    if computed is not None and computed.by == "file" and not can_compute_half(info.features):
+        return DeviceUnsuitable(
+            f"{kind.file} cannot run on {info.serial}",
+            f"it computes in half precision, and not every core has {', '.join(computed.cpu_features)} (ARMv8.2)",
+            "measure the fp32 artifact, or the fp16 .tflite, which falls back to float32")
+    return None
 
 
 def _abi(info: DeviceInfo) -> Abi:

@@ -13,7 +13,7 @@ from ghostdeploy.quantisation.kinds import PARTS, SAME_STEPS, VIEWS, Backend, ho
 
 
 def _takes(node: Node) -> bool:
-    """Slices stay in float32. Upsampling is a broadcast product in int8, so only where it is that."""
+    """Slices and pads stay in float32. Upsampling is a broadcast product in int8, so only where it is that."""
     if node.target in PARTS:
         return False
     if node.target in NEAREST:
