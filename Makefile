@@ -10,7 +10,7 @@ STAMP  := $(VENV)/.ready
 # core, and with the packages' own tests: 68 of the 148 s of a set-up. Templates among the files do not compile.
 COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/tests?/'
 
-.PHONY: setup runner wheel demo bench-peers bench-arm test lint test-phones test-photographs test-zoo clean
+.PHONY: setup runner wheel demo bench-peers bench-arm test lint test-phones test-zoo clean
 
 setup: $(STAMP)
 
@@ -74,18 +74,14 @@ test: lint .venv-tflite214/.ready .venv-mediapipe/.ready
 bench-arm: setup
 	@$(BIN)/python -m benchmarks.arm $(ARGS)
 
-# A real adbd in namespaces, arm64 programs under qemu: Debian packages, and root (or user namespaces).
+# What needs Debian packages: a real adbd in namespaces, arm64 programs under qemu (and root, or user namespaces), and
+# int8 of a trained network on photographs (160 MB, fetched by apt-get download).
 PHONE_TOOLS := adb qemu-aarch64
 test-phones: setup .venv-tflite214/.ready
 	@for tool in $(PHONE_TOOLS); do command -v $$tool >/dev/null || { \
 	  echo "$$tool is missing: apt-get install adb qemu-user libc6-arm64-cross"; exit 1; }; done
-	@echo "== pytest, phones =="
-	@$(BIN)/python -m pytest -m phones -n 2 --dist worksteal
-
-# int8 of a trained network on 214 photographs that no step is read off, out of a Debian package (160 MB, fetched by apt).
-test-photographs: setup
-	@echo "== pytest, photographs =="
-	@$(BIN)/python -m pytest -m photographs -s
+	@echo "== pytest, phones and photographs =="
+	@$(BIN)/python -m pytest -m "phones or photographs" -n 2 --dist worksteal
 
 test-zoo: setup
 	@$(BIN)/python -m pytest -m zoo

@@ -139,6 +139,31 @@ def test_slices_load_and_are_right(format: Format, tmp_path: Path) -> None:
     assert np.abs(found - simulation).max() < 0.02 * np.abs(simulation).max()
 
 
+class Stems(torch.nn.Module):
+    """An image, and a map that is never negative, through convolutions that TFLite pads by an operator of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = torch.nn.Conv2d(3, 8, 3, 2, 1), torch.nn.Conv2d(8, 8, 3, 2, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(self.first(x).relu())
+
+
+def test_a_padded_image_is_stored_around_zero_for_a_tflite_alone(tmp_path: Path) -> None:
+    zeros = {}
+    for format in get_args(Format)[:2]:
+        found, made, x = made_and_run(Stems(), format, tmp_path / "model")
+        assert made.int8 is not None
+        zeros[format] = [steps.zero_point for steps in made.int8.plan.params.values()]
+        with torch.no_grad():
+            exact = Stems()(x).numpy()
+        assert np.abs(found - exact).max() < 0.02 * np.abs(exact).max()
+    assert zeros["tflite"][0] == 0 and zeros["pte"][0] != 0         # the image
+    assert zeros["tflite"][1] == zeros["pte"][1] == -128            # half of the steps would be lost
+
+
 class Padded(torch.nn.Module):
     """A frame of zeros between two values in int8, wider than any convolution would pad."""
 

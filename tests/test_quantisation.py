@@ -11,7 +11,7 @@ from torch import nn
 
 from ghostdeploy.lowering.executorch.int8 import INT8
 from ghostdeploy.quantisation import QuantParams
-from ghostdeploy.quantisation.params import BIAS_LIMIT, of_elements, of_range, weights
+from ghostdeploy.quantisation.params import BIAS_LIMIT, CENTRED, ends, of_elements, of_range, weights
 from ghostdeploy.quantisation.plan import Planner
 from ghostdeploy.quantisation.rounding import rounded
 from ghostdeploy.quantisation.simulated import simulated
@@ -24,6 +24,17 @@ NUMBERS = st.floats(-1e6, 1e6, allow_subnormal=False)
 def restored(steps: QuantParams, values: np.ndarray) -> np.ndarray:
     stored = np.clip(np.rint(values / steps.scale) + steps.zero_point, -128, 127)
     return (stored - steps.zero_point) * steps.scale
+
+
+@given(st.floats(-1e6, 0), st.floats(1e-6, 1e6), st.floats(0.3, 1.0))
+def test_steps_around_zero_store_it_as_0_and_cost_a_third_of_a_bit(low: float, high: float, share: float) -> None:
+    assert ends(low, high, centred=False) == (low, high)
+    a, b = ends(low, high, centred=True)
+    if (a, b) != (low, high):
+        assert a == -b
+        assert a <= low <= high <= b
+        assert b - a <= CENTRED * (high - low) * (1 + 1e-9)
+        assert of_range(a * share, b * share).zero_point == 0
 
 
 @given(NUMBERS, NUMBERS)

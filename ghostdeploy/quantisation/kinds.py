@@ -35,10 +35,12 @@ class Backend:
     Attributes:
         fuses: whether an activation rides on the operator before it.
         takes: whether a node of a kind named above is taken in int8 after all.
+        pads: whether a value is padded by an operator of its own, which costs nothing only where zero is stored as 0.
     """
 
     fuses: Callable[[Node], bool]
     takes: Callable[[Node], bool]
+    pads: Callable[[Node], bool]
 
 
 def int8_nodes(module: GraphModule, backend: Backend, keep_float: frozenset[str]) -> frozenset[Node]:

@@ -90,7 +90,9 @@ class Planner:
         for value in values:
             root = groups[value]
             together[root] = together[root].beside(seen[value]) if root in together else seen[value]
-        chosen = {root: params.of_elements(whole.low, whole.high, whole.elements) for root, whole in together.items()}
+        padded = {groups[value] for value in values if self._backend.pads(value)}
+        chosen = {root: params.of_elements(*params.ends(whole.low, whole.high, centred=root in padded), whole.elements)
+                  for root, whole in together.items()}
         steps = {value: chosen[groups[value]] for value in values}
         return Quantisation(int8, steps, {node: self._weights(node, steps) for node in self._layers if node in int8})
 

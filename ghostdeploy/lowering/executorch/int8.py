@@ -20,4 +20,4 @@ def _takes(node: Node) -> bool:
     return node.target not in NEAREST and not any(source.target in NEAREST for source in node.all_input_nodes)
 
 
-INT8: Final = Backend(fuses=holds_zero, takes=_takes)
+INT8: Final = Backend(fuses=holds_zero, takes=_takes, pads=lambda value: False)

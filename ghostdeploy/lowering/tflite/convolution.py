@@ -24,7 +24,10 @@ SCHEMES = {Padding.VALID: schema.Padding.VALID, Padding.EXPLICIT: schema.Padding
            Padding.SAME: schema.Padding.SAME}
 
 
-@emits(aten.conv2d.default, aten.conv2d.padding)
+CONVOLUTIONS = (aten.conv2d.default, aten.conv2d.padding)
+
+
+@emits(*CONVOLUTIONS)
 def conv2d(e: Emission, node: Node) -> None:
     """A convolution over a map; its weight must be known now."""
     source, weight = node.args[0], e.constant(node.args[1])
@@ -32,11 +35,7 @@ def conv2d(e: Emission, node: Node) -> None:
     if weight is None:
         raise e.refusal(node, "its weight is computed from the input, and the runtime wants it constant",
                         "export the model in its deployed form")
-    stride, dilation = graph.pair(graph.argument(node, 3, 1)), graph.pair(graph.argument(node, 5, 1))
-    kernel = spanned((int(weight.shape[2]), int(weight.shape[3])), dilation)
-    size, out = graph.shape(source)[2:], graph.shape(node)[2:]
-    before = _padding_before(graph.argument(node, 4, 0), kernel)
-    window = Window((size[0], size[1]), (out[0], out[1]), kernel, stride, before)
+    window, dilation = window_of(node), graph.pair(graph.argument(node, 5, 1))
     x = padded(e, e.read(source, NHWC), window)
     activation, result = e.activation(node)
     bias = e.constant(graph.argument(node, 2, None))
@@ -47,8 +46,21 @@ def conv2d(e: Emission, node: Node) -> None:
         version = versions.DEPTHWISE_DILATED
     inputs = [x, *parameters(e, node, x, weight, bias, layout)]
     e.writer.operator(name, inputs, [e.write(result, NHWC)], options, version, padding=SCHEMES[window.padding],
-                      strideH=stride[0], strideW=stride[1], dilationHFactor=dilation[0], dilationWFactor=dilation[1],
+                      strideH=window.stride[0], strideW=window.stride[1],
+                      dilationHFactor=dilation[0], dilationWFactor=dilation[1],
                       fusedActivationFunction=activation, **fields)
+
+
+def window_of(node: Node) -> Window:
+    """The geometry of a convolution."""
+    source, weight = node.args[:2]
+    assert isinstance(source, Node)
+    assert isinstance(weight, Node)
+    height, width = graph.shape(weight)[2:]
+    kernel = spanned((height, width), graph.pair(graph.argument(node, 5, 1)))
+    size, out = graph.shape(source)[2:], graph.shape(node)[2:]
+    before = _padding_before(graph.argument(node, 4, 0), kernel)
+    return Window((size[0], size[1]), (out[0], out[1]), kernel, graph.pair(graph.argument(node, 3, 1)), before)
 
 
 def parameters(e: Emission, node: Node, x: int, weight: torch.Tensor, bias: torch.Tensor,

@@ -7,7 +7,9 @@ from typing import Final
 from torch.fx import Node
 
 from ghostdeploy.lowering.passes.nearest_index import NEAREST
+from ghostdeploy.lowering.tflite.convolution import CONVOLUTIONS, window_of
 from ghostdeploy.lowering.tflite.emission import fusable
+from ghostdeploy.lowering.tflite.geometry import Padding
 from ghostdeploy.lowering.tflite.upsample import only_gates, upsampled_gate
 from ghostdeploy.quantisation.kinds import PARTS, SAME_STEPS, VIEWS, Backend, holds_zero
 
@@ -29,4 +31,14 @@ def _fuses(activation: Node) -> bool:
     return holds_zero(activation) and not any(user.target in SAME_STEPS + VIEWS for user in activation.users)
 
 
-INT8: Final = Backend(fuses=_fuses, takes=_takes)
+def _pads(value: Node) -> bool:
+    """Does a convolution read it through a PAD? XNNPACK fuses the two only where zero is stored as 0.
+
+    In TFLite 2.14 an int8 PAD by itself costs about 100 arm64 instructions a pixel: of 224x224 photographs 5.2 of the
+    7.4 million of a stem alone, where the convolution takes 1.6.
+    """
+    return any(user.target in CONVOLUTIONS and user.args[0] is value and window_of(user).padding is Padding.EXPLICIT
+               for user in value.users)
+
+
+INT8: Final = Backend(fuses=_fuses, takes=_takes, pads=_pads)
