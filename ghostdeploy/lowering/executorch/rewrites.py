@@ -28,6 +28,7 @@ from ghostdeploy.lowering.passes import (
     SplitAsSlices,
     SplitProjection,
     Wanted,
+    WideDepthwiseAsSum,
     alternatives,
     nowhere,
 )
@@ -43,7 +44,7 @@ def rewrites(plugin: bool, wanted: Wanted = nowhere, *, int8: bool = False) -> t
 
     Average pools are outside of XNNPACK in int8, depthwise convolutions are not. Means and adaptive pools come before
     the pools that they turn into; with `plugin`, doublings stay for it. Full-range slices that the later passes leave
-    behind are no-ops again.
+    behind are no-ops again. In int8 a sum would be rounded once for each of its parts.
     """
     return (
         FoldKnownValues(),
@@ -60,6 +61,7 @@ def rewrites(plugin: bool, wanted: Wanted = nowhere, *, int8: bool = False) -> t
         KeepdimMean(),
         AdaptivePoolAsPool(),
         AveragePoolAsDepthwise(every=int8),
+        *(() if int8 else (WideDepthwiseAsSum(),)),
         ExcludeEmptyPadding(),
         DropCeilMode(),
         SplitAsSlices(),

@@ -32,6 +32,7 @@ from ghostdeploy.lowering.passes.select_slice import SelectAsSlice
 from ghostdeploy.lowering.passes.silu_product import SiluAsProduct
 from ghostdeploy.lowering.passes.split_projection import SplitProjection
 from ghostdeploy.lowering.passes.split_slices import SplitAsSlices
+from ghostdeploy.lowering.passes.wide_depthwise import WideDepthwiseAsSum
 
 __all__ = ["AdaptivePoolAsPool", "Alternative", "AttentionAsProducts", "AveragePoolAsDepthwise",
            "ConcatenationPastDepthwise", "DropCeilMode", "DropNoops", "ExcludeEmptyPadding", "FiveTapsAsThreeAndThree",
@@ -39,7 +40,7 @@ __all__ = ["AdaptivePoolAsPool", "Alternative", "AttentionAsProducts", "AverageP
            "LayerNormAsProducts", "LoosenViews", "MergePermutes", "NearestAsGather", "NearestAsSlices",
            "NormAffineIntoLinear", "Outcome", "PointwiseOfConcatenation", "Refusal", "Rewrite", "SelectAsSlice",
            "SiluAsProduct", "Site", "SpellAsView", "SpellHardtanhLimits", "SplitAsSlices", "SplitProjection", "Wanted",
-           "alternatives", "nowhere", "run"]
+           "WideDepthwiseAsSum",           "alternatives", "nowhere", "run"]
 
 
 def alternatives(wanted: Wanted) -> tuple[Alternative, ...]:

@@ -16,6 +16,7 @@ from ghostdeploy.lowering.passes import (
     NormAffineIntoLinear,
     SplitProjection,
     Wanted,
+    WideDepthwiseAsSum,
     alternatives,
     base,
     nowhere,
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 
 FAMILIES = ("activations", "attention", "convolution", "elementwise", "gelu", "joining", "linear", "normalisation",
             "padding", "pooling", "reduction", "shape", "slicing", "upsample")
-REWRITES: tuple[base.Rewrite, ...] = (HardSigmoidAsClamp(unit=False), NormAffineIntoLinear(), SplitProjection())
+REWRITES: tuple[base.Rewrite, ...] = (HardSigmoidAsClamp(unit=False), NormAffineIntoLinear(), SplitProjection(),
+                                       WideDepthwiseAsSum())
 # XNNPACK in TFLite 2.14 takes no AVERAGE_POOL_2D in int8. A clamp to 0..1 is free: the steps end where it does.
 INT8_REWRITES: tuple[base.Rewrite, ...] = (HardSigmoidAsClamp(unit=True), AveragePoolAsDepthwise(every=True))
 
