@@ -38,5 +38,5 @@ def fused_int8(module: nn.Module, example: torch.Tensor, path: Path) -> None:
 
     quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
     prepared = prepare_pt2e(torch.export.export(fuse(module, example).module, (example,)).module(), quantizer)
-    prepared(torch.rand(example.shape, generator=torch.Generator().manual_seed(0)))
+    prepared(torch.randn(example.shape, generator=torch.Generator().manual_seed(0)))
     unfused(convert_pt2e(prepared), example, path)

@@ -127,7 +127,7 @@ def _forms(site: FoundSite, format: Format, precision: Precision, directory: Pat
 
 
 def _lowered(site: FoundSite, format: Format, precision: Precision, wanted: Wanted) -> Lowered:
-    # Steps change no cost, so one made-up input gives them.
+    # Costs hardly depend on steps, so one made-up input gives them.
     calibration = Calibration((site.inputs,)) if precision == "int8" else None
     if format == "pte":
         from ghostdeploy.lowering.executorch import lower_pte

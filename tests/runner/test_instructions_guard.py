@@ -37,7 +37,7 @@ def test_instructions_are_as_recorded(figure: dict[str, Any], tmp_path: Path) ->
     graph, example = fused(figure["model"])
     path = tmp_path / f"model.{figure['format']}"
     wanted = shipped("android").wanted(figure["format"], figure["precision"])
-    made_up = torch.rand(example.shape, generator=torch.Generator().manual_seed(0))     # steps change no cost
+    made_up = torch.randn(example.shape, generator=torch.Generator().manual_seed(0))     # as photographs, around zero
     calibration = Calibration((made_up,)) if figure["precision"] == "int8" else None
     path.write_bytes(LOWERINGS[figure["format"]](graph, example, figure["precision"], wanted=wanted,
                                                  calibration=calibration).data)

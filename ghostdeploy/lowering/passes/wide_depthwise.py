@@ -20,7 +20,7 @@ class WideDepthwiseAsSum(Rewrite):
 
     XNNPACK has no depthwise kernel for more than 25 taps and computes one group after the other instead. x86, 60
     channels at 28x28: 25 taps take 53 us, 49 take 653, 81 take 1020. ARM, the same, 49 taps: 19.9 M instructions, as a
-    sum 3.5.
+    sum 3.5; MixNet-S whole: 275 and 166.
     """
 
     name = "wide-depthwise-as-sum"
