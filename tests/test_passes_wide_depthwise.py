@@ -29,7 +29,8 @@ def depthwise(kernel: int | tuple[int, int], stride: int = 1, padding: int | tup
 @pytest.mark.parametrize(("convolution", "parts"), [
     (depthwise(7), 3), (depthwise(7, stride=2), 3), (depthwise(9), 5), (depthwise(9, stride=2, bias=False), 5),
     (depthwise(11), 6), (depthwise((7, 5)), 3), (depthwise((9, 3)), 4), (depthwise((3, 12)), 2),
-    (depthwise(7, dilation=2), 3), (depthwise(7, padding=4), 3)], ids=str)
+    (depthwise(7, dilation=2), 3), (depthwise(7, padding=4), 3),
+    (nn.Conv2d(6, 12, 7, 2, 3, groups=6), 3)], ids=str)
 def test_the_sum_is_the_convolution_in_kernels_of_25_taps(convolution: nn.Conv2d, parts: int) -> None:
     graph, (outcome,) = rewritten(convolution, EXAMPLE, WideDepthwiseAsSum())
     assert outcome.changed == 1

@@ -56,7 +56,7 @@ class WideDepthwiseAsSum(Rewrite):
             part = emit(module, aten.conv2d.default, operand(node), kernel,
                         argument(node, 2, None) if total is None else None, stride,
                         [padding[0] - rows[0] * dilation[0], padding[1]], [step * dilation[0], dilation[1]],
-                        weight.shape[0])
+                        argument(node, 6, 1))
             total = part if total is None else emit(module, aten.add.Tensor, total, part)
         assert total is not None
         replace(node, total)
