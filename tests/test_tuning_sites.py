@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,14 @@ import pytest
 import torch
 
 from ghostdeploy.device.lookup import opened
+from ghostdeploy.errors import RunnerFailed
 from ghostdeploy.lowering.passes import Site, alternatives, run
 from ghostdeploy.lowering.tflite import lower_tflite
 from ghostdeploy.parity import ArtifactUnderTest
 from ghostdeploy.progress import SILENT
 from ghostdeploy.trace import trace
 from ghostdeploy.tuning.meters import TimeMeter
+from ghostdeploy.tuning.profile import Unit
 from ghostdeploy.tuning.sites import sites
 from ghostdeploy.tuning.tune import tune
 from tests.ghosts import five_taps, small
@@ -69,6 +72,35 @@ def test_tuning_measures_both_forms_on_the_device(tmp_path: Path) -> None:
 
 
 @pytest.mark.phones
+class Partial:
+    """A device on which only the first `runs` sites run."""
+
+    unit: Unit = "ns"
+    device = "made up for a test"
+
+    def __init__(self, runs: int) -> None:
+        self.left = runs
+
+    def measuring(self, artifacts, progress):
+        return nullcontext(self._costs)
+
+    def _costs(self, artifacts, inputs):
+        self.left -= 1
+        if self.left < 0:
+            raise RunnerFailed("it crashed", "", "")
+        return [2.0, 1.0]
+
+    def runtimes(self, formats):
+        return {}
+
+
+def test_a_site_that_does_not_run_is_left_out_and_a_device_that_runs_none_is_an_error() -> None:
+    modules = [(small(), EXAMPLE)]
+    assert len(tune(modules, Partial(1), formats=["tflite"]).sites) == 1
+    with pytest.raises(RunnerFailed, match="crashed"):
+        tune(modules, Partial(0), formats=["tflite"])
+
+
 def test_instructions_of_a_site_are_the_same_every_time(tmp_path: Path) -> None:
     from ghostdeploy.tuning.meters import InstructionMeter
 

@@ -41,8 +41,8 @@ def tune(modules: Iterable[tuple[nn.Module, torch.Tensor]], meter: Meter, *,
 
     Raises:
         UsageError: a format or precision that there is nothing to choose for, or `known` is of another device.
-        GhostdeployError: a model cannot be traced, or the device fails. Sites that a format cannot express,
-            or a runtime run, by themselves are left out, and said.
+        GhostdeployError: a model cannot be traced, or the device fails, or runs no site at all. Sites
+            that a format cannot express, or a runtime run, by themselves are left out, and said.
     """
     for given, possible in ((formats, FORMATS), (precisions, PRECISIONS)):
         unknown = [each for each in given if each not in possible]
@@ -97,7 +97,7 @@ def _candidates(wanted: Sequence[tuple[Format, Precision, FoundSite]], directory
 def _measured(candidates: Sequence[_Candidate], meter: Meter, progress: Progress) -> list[SiteCost]:
     if not candidates:
         return []
-    costs = []
+    costs: list[SiteCost] = []
     with meter.measuring([form for each in candidates for form in each.forms], progress) as costs_of:
         for done, each in enumerate(candidates):
             progress.stage(f"measure site {done + 1} of {len(candidates)}: {each.title}")
@@ -105,7 +105,9 @@ def _measured(candidates: Sequence[_Candidate], meter: Meter, progress: Progress
                 plain, rewritten = costs_of(each.forms, [value.numpy() for value in each.site.inputs])
             except RunnerFailed as error:
                 # Seen of int8 .pte whose concatenation joins channels-last inputs of the graph itself: ExecuTorch 1.4
-                # then takes the wrong axis ("Failed to resize output tensor for XNNExecutor"). No model does that.
+                # then takes the wrong axis ("Failed to resize output tensor for XNNExecutor"). No model tried does so.
+                if done + 1 == len(candidates) and not costs:
+                    raise       # not a site: the device runs nothing
                 progress.note(f"left out: {error.what}")
                 continue
             costs.append(SiteCost(each.format, each.precision, each.site.site, plain, rewritten))
