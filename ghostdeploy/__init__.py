@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ghostdeploy.benchmark.run import bench
+    from ghostdeploy.comparison.run import compare
     from ghostdeploy.exporter import export
     from ghostdeploy.fusion import fuse
     from ghostdeploy.loading import load
     from ghostdeploy.verification import verify
 
-__all__ = ["bench", "export", "fuse", "load", "verify"]
+__all__ = ["bench", "compare", "export", "fuse", "load", "verify"]
 
 # No module may carry the name of a verb: importing it would put the module where the function is expected.
-_HOMES = {"bench": "ghostdeploy.benchmark.run", "export": "ghostdeploy.exporter", "fuse": "ghostdeploy.fusion",
-          "load": "ghostdeploy.loading", "verify": "ghostdeploy.verification"}
+_HOMES = {"bench": "ghostdeploy.benchmark.run", "compare": "ghostdeploy.comparison.run",
+          "export": "ghostdeploy.exporter", "fuse": "ghostdeploy.fusion", "load": "ghostdeploy.loading",
+          "verify": "ghostdeploy.verification"}
 
 
 def __getattr__(name: str) -> Any:

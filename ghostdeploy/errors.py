@@ -240,6 +240,12 @@ class ResultInvalid(InputError):
     code = "result-invalid"
 
 
+class ResultsIncomparable(InputError):
+    """Raised when two results differ in more than what is to be compared (device, threads, runtime, input size)."""
+
+    code = "results-incomparable"
+
+
 # ---- devices and measurement ------------------------------------------------------------------------------------
 
 
@@ -265,3 +271,9 @@ class MeasurementInvalid(CheckFailed):
     """Raised when a measurement may not be quoted: too noisy, or of an artifact whose output is wrong."""
 
     code = "measurement-invalid"
+
+
+class Regression(CheckFailed):
+    """Raised when a comparison found a slowdown above `--fail-above`."""
+
+    code = "regression"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ghostdeploy.errors import WriteFailed
@@ -23,3 +24,29 @@ def writing(where: Path | str, next: str) -> Iterator[None]:
         # numpy raises an OSError without a number where a write was cut short.
         why = str(error) if error.errno is None else os.strerror(error.errno)
         raise WriteFailed(f"could not write {where}", why, next) from error
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file beside its target and rename it into place: it is there whole or not at all.
+
+    Raises:
+        WriteFailed: disk full, no permission, no such directory, or `path` is a device or another special file, which
+            a renamed file would replace.
+    """
+    if path.exists() and not path.is_file():
+        raise WriteFailed(f"cannot write {path}", "it is no regular file", "choose another file with -o")
+    part = None
+    try:
+        with writing(path, "nothing was left behind; choose another file with -o"):
+            with tempfile.NamedTemporaryFile("w", dir=path.absolute().parent, prefix=f".{path.name}.",
+                                             delete=False) as file:
+                part = Path(file.name)
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            part.chmod(0o644)
+            part.replace(path)
+    finally:
+        if part is not None:
+            with suppress(FileNotFoundError):
+                part.unlink()

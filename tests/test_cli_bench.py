@@ -17,8 +17,8 @@ from rich.console import Console
 from ghostdeploy import schemas
 from ghostdeploy.benchmark import load_all
 from ghostdeploy.bundle.sums import listing
-from ghostdeploy.cli.bench import _counts
 from ghostdeploy.cli.devices import Listed, render, words
+from ghostdeploy.cli.options import counts
 from ghostdeploy.cli.output import StageDisplay
 from ghostdeploy.device.base import DeviceState
 from ghostdeploy.device.local import LocalDevice
@@ -151,7 +151,7 @@ def test_headings_are_whole(tiny_bundle: Path, tmp_path: Path) -> None:
 
 
 def test_threads() -> None:
-    assert _counts("auto") == "auto" and _counts("1, 2,2") == (1, 2)
+    assert counts("auto") == "auto" and counts("1, 2,2") == (1, 2)
 
 
 @pytest.mark.parametrize(("arguments", "code"), [(("devices", "--nothing"), 2), (("verify", "nothing-here"), 3)])

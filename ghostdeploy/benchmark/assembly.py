@@ -27,8 +27,11 @@ KB_PER_MB = 1e6 / 1024      # the kernel's kB are KiB; ours are decimal
 
 
 def assemble(subject: Subject, threads: int, protocol: Protocol, device: DeviceInfo, attempts: Sequence[Attempt],
-             memory: Memory | None, memory_failure: str | None = None, control: Control | None = None) -> Result:
+             memory: Memory | None, memory_failure: str | None = None, control: Control | None = None,
+             session: str | None = None) -> Result:
     """The result of all rounds of one artifact with one thread count; `memory_failure` says why there is no memory.
+
+    `session` names the interleaved run that the rounds belong to.
 
     Rounds that were made again are in the result, and nothing is computed from their times.
     """
@@ -47,7 +50,7 @@ def assemble(subject: Subject, threads: int, protocol: Protocol, device: DeviceI
         findings=found.findings(),
         protocol=ProtocolRecord(protocol.runs, protocol.rounds, threads, protocol.cpus, protocol.warm_up,
                                 protocol.every_ns, subject.input, subject.golden is not None),
-        rounds=rounds, memory=memory, summary=_summary(counted, memory, judgement), parity=parity)
+        rounds=rounds, memory=memory, summary=_summary(counted, memory, judgement), parity=parity, session=session)
 
 
 def _compared(subject: Subject, attempts: Sequence[Attempt]) -> tuple[Parity | None, str | None]:

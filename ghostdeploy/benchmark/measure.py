@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -40,18 +41,19 @@ def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol, pro
             `valid: false`; nor does a failed memory pass: the result has no memory and says why.
     """
     cells = [Cell(subject, threads) for subject in subjects for threads in protocol.threads]
+    session = secrets.token_hex(8)
     info = device.describe()
     attempts: list[list[Attempt]] = [[] for _ in cells]
     device.prepare([(subject.path, subject.model.format) for subject in subjects])
     with device.controlled(wishes or Wishes(), progress) as control:
-        for step, (number, index) in enumerate(order(len(cells), protocol.rounds)):
+        for step, (number, index) in enumerate(order(len(cells), protocol.rounds, session)):
             if step % len(cells) == 0:
                 progress.stage(f"round {number + 1} of {protocol.rounds}, {protocol.runs} runs each")
             attempts[index] += _round(cells[index], device, info, control, protocol, sum(map(len, attempts)),
                                       progress)
         progress.stage("memory, in a pass of its own")
         memories = [_memory(cell, device, protocol) for cell in cells]
-    return [assemble(cell.subject, cell.threads, protocol, info, done, *memory, control=control)
+    return [assemble(cell.subject, cell.threads, protocol, info, done, *memory, control=control, session=session)
             for cell, done, memory in zip(cells, attempts, memories, strict=True)]
 
 

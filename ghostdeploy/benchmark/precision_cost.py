@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from ghostdeploy.benchmark.grade import Reason
 from ghostdeploy.benchmark.ratio import Ratio, paired
 from ghostdeploy.benchmark.result import Result
@@ -41,5 +39,5 @@ def _told(result: Result, base: Result | None) -> Result:
 
 def _ratio(result: Result, base: Result) -> Ratio | None:
     """None where rounds are too few for an interval."""
-    medians = [[float(np.median(r.samples_ns)) for r in of.rounds if r.discarded is None] for of in (result, base)]
+    medians = result.medians_ns(), base.medians_ns()
     return paired(*medians) if min(map(len, medians)) > 1 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -54,12 +55,14 @@ class Protocol:
                    self.warm_up, self.every_ns, deadline, subject.half_arithmetic)
 
 
-def order(count: int, rounds: int) -> Iterator[tuple[int, int]]:
-    """(round, index) in the order of measuring: forwards in even rounds, backwards in odd ones (A B, B A, A B, ...).
+def order(count: int, rounds: int, seed: str) -> Iterator[tuple[int, int]]:
+    """(round, index) in the order of measuring: every artifact once a round, in an order drawn anew for each round.
 
-    So a drift of the machine hits every artifact alike, to first order: over two rounds each has the same mean place.
+    So no drift and no rhythm of the machine can favour one of them, and the intervals of comparisons hold (Fisher
+    1935, The Design of Experiments, chapter 2). Taking turns (A B, B A, ...) puts the drift into the scatter instead:
+    intervals of simulated comparisons then covered the truth in 98 % where 95 % were meant.
     """
+    chance = random.Random(seed)     # noqa: S311 (an order, not a secret)
     for number in range(rounds):
-        indices = range(count) if number % 2 == 0 else reversed(range(count))
-        for index in indices:
+        for index in chance.sample(range(count), count):
             yield number, index

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from ghostdeploy import schemas
 from ghostdeploy.benchmark import result_file
 from ghostdeploy.benchmark.grade import Grade, Reason
-from ghostdeploy.benchmark.statistics import Method
+from ghostdeploy.benchmark.statistics import Method, round_medians
 from ghostdeploy.device import records
 from ghostdeploy.device.base import DeviceInfo, DeviceState
 from ghostdeploy.device.condition import Condition, Finding
@@ -20,7 +20,7 @@ from ghostdeploy.device.job import Memory
 from ghostdeploy.device.runtimes.base import RuntimeInfo
 from ghostdeploy.device.warmup import WarmUp, WarmUpRule
 from ghostdeploy.errors import ResultInvalid
-from ghostdeploy.lowering.artifact import Format, Precision
+from ghostdeploy.lowering.artifact import Format, Precision, TensorSpec
 from ghostdeploy.parity import Parity
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -28,7 +28,10 @@ SCHEMA_VERSION: Literal[1] = 1
 
 @dataclass(frozen=True)
 class MeasuredModel:
-    """The artifact that was measured. `weights` is `unknown` for a bare file: it does not say."""
+    """The artifact that was measured. `weights` is `unknown` for a bare file: it does not say.
+
+    `inputs` is what it is fed with, None in results of before 2026-11-27.
+    """
 
     name: str
     bundle: str | None
@@ -38,6 +41,7 @@ class MeasuredModel:
     format: Format
     precision: Precision | None
     weights: Literal["checkpoint", "module", "random", "unknown"]
+    inputs: tuple[TensorSpec, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class Result:
-    """One artifact, measured with one thread count on one device."""
+    """One artifact, measured with one thread count on one device.
+
+    `session` is shared by the results of one interleaved run, whose rounds of equal number stood beside each other;
+    None in results of before 2026-11-27.
+    """
 
     schema_version: Literal[1]
     created: str
@@ -125,6 +133,11 @@ class Result:
     summary: Summary
     parity: Parity | None
     findings: tuple[Finding, ...] = ()
+    session: str | None = None
+
+    def medians_ns(self) -> tuple[float, ...]:
+        """The median of each round that counts, in the order of the rounds."""
+        return tuple(float(v) for v in round_medians([r.samples_ns for r in self.rounds if r.discarded is None]))
 
     def document(self) -> dict[str, Any]:
         """The result as JSON, valid against `schemas.result()`."""

@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ghostdeploy.errors import FileMissing, FileUnreadable, ResultInvalid, WriteFailed
-from ghostdeploy.writing import writing
+from ghostdeploy.errors import FileMissing, FileUnreadable, ResultInvalid
+from ghostdeploy.writing import write_whole
 
 LARGEST = 256 << 20     # bytes; a thousand rounds of ten thousand runs take 100 MB, and nothing of ours is larger
 
 
 def write(content: dict[str, Any], path: Path) -> None:
-    """Write JSON beside its target and rename it into place.
+    """Write JSON, see `write_whole`.
 
     Raises:
-        WriteFailed: disk full, no permission, no such directory, or `path` is a device or another special file, which
-            a renamed file would replace.
+        WriteFailed: see there.
     """
-    if path.exists() and not path.is_file():
-        raise WriteFailed(f"cannot write {path}", "it is no regular file", "choose another file with -o")
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    part = None
-    try:
-        with writing(path, "nothing was left behind; choose another file with -o"):
-            with tempfile.NamedTemporaryFile("w", dir=path.absolute().parent, prefix=f".{path.name}.",
-                                             delete=False) as file:
-                part = Path(file.name)
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            part.chmod(0o644)
-            part.replace(path)
-    finally:
-        if part is not None:
-            with suppress(FileNotFoundError):
-                part.unlink()
+    write_whole(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def read(path: Path) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +15,7 @@ from ghostdeploy.benchmark.result import Result
 from ghostdeploy.benchmark.subject import Subject, subjects
 from ghostdeploy.device import cpus as affinity
 from ghostdeploy.device import lookup
-from ghostdeploy.device.base import ArtifactKind
+from ghostdeploy.device.base import ArtifactKind, Device
 from ghostdeploy.device.control import Wishes
 from ghostdeploy.device.suitable import that_run_on
 from ghostdeploy.errors import UsageError
@@ -22,9 +23,43 @@ from ghostdeploy.progress import SILENT, Progress
 
 MOST_EVERY_MS = 3_600_000.0
 
+Threads = int | Sequence[int] | Literal["auto"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and how to measure, as a user says it; see `bench`."""
+
+    device: str | None = "local"
+    runs: int = 100
+    rounds: int = 5
+    threads: Threads = 1
+    cpus: str | None = None
+    every_ms: float = 0.0
+    wishes: Wishes = field(default_factory=Wishes)
+    runtime: Path | None = None
+
+
+@contextmanager
+def opened(setting: Setting) -> Iterator[tuple[Device, Protocol]]:
+    """The device, for as long as the block runs, and the protocol that the setting means on it.
+
+    Raises:
+        UsageError: a number is out of range.
+        DeviceNotFound, AffinityRefused: see `Device`.
+    """
+    if not 0 <= setting.every_ms <= MOST_EVERY_MS:      # false for NaN too
+        raise UsageError(f"--every-ms {setting.every_ms} is out of range", f"it goes from 0 to {MOST_EVERY_MS:.0f}, "
+                         "an hour", "choose a number of milliseconds within it")
+    with lookup.opened(setting.device, runtime=setting.runtime) as target:
+        cores = target.describe().cores
+        chosen = None if setting.cpus is None else affinity.choose(setting.cpus, cores)
+        counts = _counts(setting.threads, len(chosen or cores))
+        yield target, Protocol(setting.runs, setting.rounds, counts, chosen, every_ns=round(setting.every_ms * 1e6))
+
 
 def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rounds: int = 5,
-          threads: int | Sequence[int] | Literal["auto"] = 1, cpus: str | None = None, every_ms: float = 0.0,
+          threads: Threads = 1, cpus: str | None = None, every_ms: float = 0.0,
           keep_apps: bool = False, wishes: Wishes | None = None, runtime: str | Path | None = None,
           progress: Progress = SILENT) -> list[Result]:
     """Measure bundles (every artifact in them) and bare artifact files, interleaved.
@@ -54,27 +89,22 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
     """
     if not paths:
         raise UsageError("nothing to measure", "no bundle and no file was named", "name a bundle or an artifact file")
-    if not 0 <= every_ms <= MOST_EVERY_MS:      # false for NaN too
-        raise UsageError(f"--every-ms {every_ms} is out of range", f"it goes from 0 to {MOST_EVERY_MS:.0f}, an hour",
-                         "choose a number of milliseconds within it")
     wanted = wishes or Wishes()
     if keep_apps:
         wanted = replace(wanted, close_apps="none")
-    with lookup.opened(device, runtime=None if runtime is None else Path(runtime)) as target:
-        cores = target.describe().cores
-        chosen = None if cpus is None else affinity.choose(cpus, cores)
-        counts = _counts(threads, len(chosen or cores))
-        protocol = Protocol(runs, rounds, counts, chosen, every_ns=round(every_ms * 1e6))
+    setting = Setting(device, runs, rounds, threads, cpus, every_ms, wanted, None if runtime is None else Path(runtime))
+    with opened(setting) as (target, protocol):
         progress.stage("open " + ", ".join(Path(path).name for path in paths))
         found = [subject for path in paths for subject in subjects(Path(path))]
-        return told(measure(that_run_on(target, found, _kind, progress), target, protocol, progress, wanted))
+        return told(measure(that_run_on(target, found, artifact_kind, progress), target, protocol, progress, wanted))
 
 
-def _kind(subject: Subject) -> ArtifactKind:
+def artifact_kind(subject: Subject) -> ArtifactKind:
+    """What decides whether a device runs the subject."""
     return ArtifactKind(subject.model.file, subject.model.format, subject.model.precision)
 
 
-def _counts(threads: int | Sequence[int] | Literal["auto"], available: int) -> tuple[int, ...]:
+def _counts(threads: Threads, available: int) -> tuple[int, ...]:
     """Thread counts to measure. Several are worth comparing with one only where each has a CPU of its own."""
     if threads == "auto":
         return tuple(dict.fromkeys((1, available)))

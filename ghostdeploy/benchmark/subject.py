@@ -71,13 +71,14 @@ def bare(path: Path, format: Format) -> Subject:
     """
     report = LocalDevice().run(Job(path, format, "infer"), ()).report
     sample, source = photo_input.sample(report.inputs)
-    model = MeasuredModel(path.name, None, path.name, path.stat().st_size, _hash(path), format, None, "unknown")
+    model = MeasuredModel(path.name, None, path.name, path.stat().st_size, _hash(path), format, None, "unknown",
+                          report.inputs)
     return Subject(path, model, report.inputs, report.outputs, sample, source, None)
 
 
 def _of_bundle(bundle: Bundle, artifact: Artifact) -> Subject:
     model = MeasuredModel(bundle.name, bundle.path.resolve().name, artifact.file.name, artifact.size, artifact.sha256,
-                          artifact.format, artifact.precision, bundle.manifest["weights"]["kind"])
+                          artifact.format, artifact.precision, bundle.manifest["weights"]["kind"], artifact.inputs)
     golden = Golden(_tensor(bundle.golden.output),
                     limit_for(artifact.precision, bundle.manifest["fusion"].get("noise"), artifact.simulated_error))
     return Subject(artifact.file, model, artifact.inputs, artifact.outputs, (_tensor(bundle.golden.input),),

@@ -30,7 +30,7 @@ app = typer.Typer(
 
 
 def _register() -> None:
-    from ghostdeploy.cli import bench, devices, doctor, export, inspect, models, tune, verify
+    from ghostdeploy.cli import bench, compare, devices, doctor, export, inspect, models, tune, verify
 
     app.command("models")(models.models)
     app.command("inspect")(inspect.inspect)
@@ -39,6 +39,7 @@ def _register() -> None:
     app.command("devices")(devices.devices)
     app.command("doctor")(doctor.doctor)
     app.command("bench")(bench.bench)
+    app.command("compare")(compare.compare)
     app.command("tune")(tune.tune)
 
 

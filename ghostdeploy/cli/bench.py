@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ghostdeploy.cli.conditions import (
-    AirplaneOption,
-    AllowOption,
-    BatteryOption,
-    CloseAppsOption,
-    CoolDownOption,
-    KeepAppOption,
-    KeepAppsOption,
-    RuntimeOption,
-    YesOption,
-    ask,
-    wishes,
-)
-from ghostdeploy.cli.options import names
+from ghostdeploy.cli.conditions import PhoneOptions, with_phone_options
+from ghostdeploy.cli.options import counts
 from ghostdeploy.cli.output import JsonFlag, check_output, emit, stages
-from ghostdeploy.device.control import Wishes
-from ghostdeploy.errors import MeasurementInvalid, UsageError
+from ghostdeploy.errors import MeasurementInvalid
 
 if TYPE_CHECKING:
     from ghostdeploy.benchmark.result import Result
 
 
+@with_phone_options
 def bench(
     paths: Annotated[list[Path], typer.Argument(
         metavar="BUNDLE_OR_FILE...", help="Bundles of `ghostdeploy export`, or bare .pte, .tflite and .onnx files.")],
@@ -42,25 +30,18 @@ def bench(
         metavar="big|all|MASK", help="CPUs to pin to; a mask is hexadecimal. Default: the scheduler is free.")] = None,
     every_ms: Annotated[float, typer.Option(
         metavar="N", help="Milliseconds between the starts of runs, an app's cadence; 0 is back to back.")] = 0.0,
-    close_apps: CloseAppsOption = "all",
-    keep_apps: KeepAppsOption = False,
-    keep_app: KeepAppOption = None,
-    yes: YesOption = False,
-    allow: AllowOption = "",
-    airplane: AirplaneOption = False,
-    max_battery_c: BatteryOption = Wishes.max_battery_c,
-    cool_down: CoolDownOption = Wishes.cool_down_s,
-    runtime: RuntimeOption = None,
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", metavar="FILE", help="Write the result with every sample there.")] = None,
     as_json: JsonFlag = False,
+    *,
+    phone: PhoneOptions,
 ) -> None:
     """Measure latency: fresh processes, warm-up until converged, every run kept; exit 5 if a result is invalid.
 
     Example: [bold]ghostdeploy bench dist/ghostnet --device local --threads 1,2 -o result.json[/]
     A phone: [bold]ghostdeploy bench dist/ghostnet --device R58M123ABC --cpus big[/]
     """
-    counts = _counts(threads)
+    measured = counts(threads)
     if output is not None:
         check_output(output)
     with stages(quiet=as_json) as progress:
@@ -68,9 +49,9 @@ def bench(
         from ghostdeploy.benchmark.run import bench as run
         from ghostdeploy.report.terminal import render_results
 
-        wanted = wishes(close_apps, keep_apps, keep_app, allow, airplane, max_battery_c, cool_down, ask(progress, yes))
-        results = run(*paths, device=device, runs=runs, rounds=rounds, threads=counts, cpus=cpus, every_ms=every_ms,
-                      wishes=wanted, runtime=runtime, progress=progress)
+        wanted = phone.wishes(progress)
+        results = run(*paths, device=device, runs=runs, rounds=rounds, threads=measured, cpus=cpus, every_ms=every_ms,
+                      wishes=wanted, runtime=phone.runtime, progress=progress)
         if output is not None:
             progress.stage(f"write {output}")
             save_all(results, output)
@@ -80,15 +61,6 @@ def bench(
         raise typer.Exit(invalid.exit_code)
     if invalid is not None:
         raise invalid
-
-
-def _counts(text: str) -> tuple[int, ...] | Literal["auto"]:
-    if text.strip() == "auto":
-        return "auto"
-    found: tuple[str, ...] = names(text)
-    if not found or not all(part.isdecimal() for part in found):
-        raise UsageError(f"--threads {text} is no list of thread counts", "", "for example --threads 1,2,4, or auto")
-    return tuple(dict.fromkeys(int(part) for part in found))
 
 
 def _invalid(results: list[Result]) -> MeasurementInvalid | None:

@@ -96,3 +96,17 @@ def which_weights(value: str) -> Literal["auto", "raw", "ema"]:
     if value not in ("auto", "raw", "ema"):
         raise UsageError(f"--weights {value} is not known", "", "choose raw or ema, or leave it out")
     return cast(Literal["auto", "raw", "ema"], value)
+
+
+def counts(text: str) -> tuple[int, ...] | Literal["auto"]:
+    """Thread counts as users write them.
+
+    Raises:
+        UsageError: it is no such list.
+    """
+    if text.strip() == "auto":
+        return "auto"
+    found: tuple[str, ...] = names(text)
+    if not found or not all(part.isdecimal() for part in found):
+        raise UsageError(f"--threads {text} is no list of thread counts", "", "for example --threads 1,2,4, or auto")
+    return tuple(dict.fromkeys(int(part) for part in found))

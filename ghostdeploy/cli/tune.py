@@ -10,19 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ghostdeploy.cli.conditions import (
-    AirplaneOption,
-    AllowOption,
-    BatteryOption,
-    CloseAppsOption,
-    CoolDownOption,
-    KeepAppOption,
-    KeepAppsOption,
-    RuntimeOption,
-    YesOption,
-    ask,
-    wishes,
-)
+from ghostdeploy.cli.conditions import PhoneOptions, with_phone_options
 from ghostdeploy.cli.options import CheckpointOption, InputSizeOption, names
 from ghostdeploy.cli.output import JsonFlag, check_output, emit, heading, stages
 from ghostdeploy.device.control import Wishes
@@ -37,6 +25,7 @@ if TYPE_CHECKING:
 INSTRUCTIONS = "arm-instructions"
 
 
+@with_phone_options
 def tune(
     model: Annotated[str | None, typer.Option(
         "--model", metavar="NAME,NAME", help="Cards of the zoo, or one `package.module:factory`. Weights are random: "
@@ -50,20 +39,13 @@ def tune(
     formats: Annotated[str, typer.Option("--format", help="Of pte, tflite; comma-separated.")] = "pte,tflite",
     precision: Annotated[str, typer.Option("--precision", help="Of fp32, fp16, int8; comma-separated.")] = "fp32",
     input_size: InputSizeOption = None,
-    close_apps: CloseAppsOption = "all",
-    keep_apps: KeepAppsOption = False,
-    keep_app: KeepAppOption = None,
-    yes: YesOption = False,
-    allow: AllowOption = "",
-    airplane: AirplaneOption = False,
-    max_battery_c: BatteryOption = Wishes.max_battery_c,
-    cool_down: CoolDownOption = Wishes.cool_down_s,
-    runtime: RuntimeOption = None,
     add_to: Annotated[Path | None, typer.Option(
         "--add-to", metavar="FILE", help="A profile of the same device: its sites are kept and not measured again.")
     ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The profile.")] = Path("profile.json"),
     as_json: JsonFlag = False,
+    *,
+    phone: PhoneOptions,
 ) -> None:
     """Measure every site of a model in both forms; `export --profile FILE` then picks the cheaper one.
 
@@ -78,8 +60,8 @@ def tune(
 
         known = None if add_to is None else Profile.load(add_to)
         modules = subjects(names(model or ""), checkpoint, input_size)
-        wanted = wishes(close_apps, keep_apps, keep_app, allow, airplane, max_battery_c, cool_down, ask(progress, yes))
-        with _meter(device, cpu, wanted, runtime) as meter:
+        wanted = phone.wishes(progress)
+        with _meter(device, cpu, wanted, phone.runtime) as meter:
             found = run(modules, meter, formats=cast("tuple[Format, ...]", names(formats)),
                         precisions=cast("tuple[Precision, ...]", names(precision)), known=known, progress=progress)
         progress.stage(f"write {output}")

@@ -1,0 +1,131 @@
+"""From two results to faster, slower, same or unstable, with the ratio, its interval and the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ghostdeploy.benchmark.ratio import Method, Ratio, paired, unpaired
+from ghostdeploy.benchmark.result import Result
+from ghostdeploy.comparison.comparable import Difference
+from ghostdeploy.device import records
+
+Verdict = Literal["faster", "slower", "same", "unstable"]
+Code = Literal["one-round", "interval-too-wide", "invalid-result", "not-interleaved", "differences-allowed"]
+
+SCHEMA_VERSION: Literal[1] = 1
+
+# The smallest change that is worth a verdict: on the machines of our CI the same artifact measured twice, interleaved,
+# differs by up to 1 % (python -m benchmarks.calibration), and nobody ships for less.
+THRESHOLD = 0.02
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What to know about a comparison, in words, with a stable code."""
+
+    code: Code
+    text: str
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two, in short."""
+
+    file: str
+    bundle: str | None
+    sha256: str
+    runtime: str
+    weights: str
+    threads: int
+    median_ms: float
+    rounds: int
+    valid: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """B over A: above 1 is slower.
+
+    Attributes:
+        ratio: of the latencies; `interval` holds it with `confidence`, by `method` (see `benchmark.ratio`).
+        p_value: of the test of equality over rounds; None where there is only one round.
+        threshold: a smaller difference than this, relative, is none.
+        interleaved: whether the rounds of both stood beside each other in one run.
+        differences: in what else the two differ, where that was allowed.
+    """
+
+    schema_version: Literal[1]
+    ratio: float
+    interval: tuple[float, float]
+    verdict: Verdict
+    reasons: tuple[Remark, ...]
+    confidence: float
+    method: Method
+    p_value: float | None
+    threshold: float
+    interleaved: bool
+    a: Side
+    b: Side
+    differences: tuple[Difference, ...]
+
+    def document(self) -> dict[str, Any]:
+        """The comparison as JSON."""
+        document: dict[str, Any] = records.to_json(self)
+        return document
+
+    def regressed(self, limit: float) -> bool:
+        """Whether B is slower than `limit` times A, and certainly slower at all."""
+        return self.verdict != "unstable" and self.ratio > limit and self.interval[0] > 1
+
+
+def judge(a: Result, b: Result, threshold: float = THRESHOLD, allowed: Sequence[Difference] = ()) -> Comparison:
+    """Compare two results that `comparable.check` let through.
+
+    `slower` and `faster` want both: an interval that does not hold 1, and a ratio beyond the threshold; `same` wants
+    the whole interval within the threshold. All else is `unstable`: more rounds or a quieter machine would tell.
+    """
+    interleaved = a.session is not None and a.session == b.session and len(a.medians_ns()) == len(b.medians_ns())
+    found = (paired if interleaved else unpaired)(b.medians_ns(), a.medians_ns())
+    verdict, reasons = _verdict(found, threshold)
+    invalid = [r for r in (a, b) if not r.summary.valid]
+    if invalid:
+        reasons.append(_invalid(invalid, interleaved))
+        verdict = verdict if interleaved else "unstable"
+    if not interleaved:
+        reasons.append(Remark("not-interleaved", "the two were not measured beside each other: what changed in between "
+                              "(heat, other programs) is in the ratio and not in its interval; "
+                              "`ghostdeploy compare ARTIFACT ARTIFACT` interleaves them"))
+    if allowed:
+        reasons.append(Remark("differences-allowed", "compared in spite of " + "; ".join(map(str, allowed))))
+    return Comparison(SCHEMA_VERSION, found.value, (found.low, found.high), verdict, tuple(reasons), found.confidence,
+                      found.method, found.p_value, threshold, interleaved, _side(a), _side(b), tuple(allowed))
+
+
+def _verdict(found: Ratio, threshold: float) -> tuple[Verdict, list[Remark]]:
+    limit = 1 + threshold
+    if not found.confidence:
+        return "unstable", [Remark("one-round", "one round says nothing of how much processes differ; take 7 --rounds")]
+    if found.low > 1 and found.value > limit:
+        return "slower", []
+    if found.high < 1 and found.value < 1 / limit:
+        return "faster", []
+    if 1 / limit <= found.low and found.high <= limit:
+        return "same", []
+    return "unstable", [Remark("interval-too-wide", f"the ratio may be anything from {found.low:.3f} to "
+                               f"{found.high:.3f}, which is neither within {threshold:.0%} nor beyond: take more "
+                               "--rounds, or close programs")]
+
+
+def _invalid(results: Sequence[Result], interleaved: bool) -> Remark:
+    why = "; ".join(f"{r.model.file}: {reason.text}" for r in results for reason in r.summary.reasons
+                    if reason.invalidates)
+    worth = "the ratio within the run stands" if interleaved else "no verdict can rest on it"
+    return Remark("invalid-result", f"a latency may not be quoted by itself ({why}); {worth}")
+
+
+def _side(result: Result) -> Side:
+    return Side(result.model.file, result.model.bundle, result.model.sha256,
+                f"{result.runtime.name} {result.runtime.version}", result.model.weights, result.protocol.threads,
+                result.summary.median_ms, len(result.medians_ns()), result.summary.valid)
