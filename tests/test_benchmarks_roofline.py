@@ -21,7 +21,7 @@ def test_the_floor_is_the_lower_roof() -> None:
     assert Roofs(macs=1000, moved=100, fetched=1).floor_ns(LAYER) == 4
 
 
-@pytest.mark.parametrize("model", ["ghostnetv3_050", "mobilevit_xs"])
+@pytest.mark.parametrize("model", ["ghostnetv3_050", "mobilenetv2_100"])
 def test_every_multiply_add_is_counted_once(model: str) -> None:
     from benchmarks.roofline import _layers
     from ghostdeploy.fusion import fuse
@@ -31,7 +31,7 @@ def test_every_multiply_add_is_counted_once(model: str) -> None:
     example = torch.zeros(1, 3, size, size)
     graph = fuse(loaded.module, example).module
     counted, whole = sum(layer.macs for _, layer, _ in _layers(graph)), cost.macs(graph, example)
-    assert 0.95 * whole <= counted <= whole      # attention's own products are in no layer, and said to be
+    assert counted == whole
 
 
 def test_a_small_model_from_end_to_end(tmp_path: Path) -> None:
