@@ -20,7 +20,7 @@ from ghostdeploy.device.job import Memory
 from ghostdeploy.device.runtimes.base import RuntimeInfo
 from ghostdeploy.device.warmup import WarmUp, WarmUpRule
 from ghostdeploy.errors import ResultInvalid
-from ghostdeploy.lowering.artifact import Format, Precision, TensorSpec
+from ghostdeploy.lowering.artifact import Delegation, Format, Precision, TensorSpec
 from ghostdeploy.parity import Parity
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -30,7 +30,8 @@ SCHEMA_VERSION: Literal[1] = 1
 class MeasuredModel:
     """The artifact that was measured. `weights` is `unknown` for a bare file: it does not say.
 
-    `inputs` is what it is fed with, None in results of before 2026-11-27.
+    `inputs` is what it is fed with, `card` its model in the zoo, `delegation` what of it runs in XNNPACK; None where
+    the file does not say, and in results of before 2026-11-27.
     """
 
     name: str
@@ -42,6 +43,8 @@ class MeasuredModel:
     precision: Precision | None
     weights: Literal["checkpoint", "module", "random", "unknown"]
     inputs: tuple[TensorSpec, ...] | None = None
+    card: str | None = None
+    delegation: Delegation | None = None
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,8 @@ def bare(path: Path, format: Format) -> Subject:
 
 def _of_bundle(bundle: Bundle, artifact: Artifact) -> Subject:
     model = MeasuredModel(bundle.name, bundle.path.resolve().name, artifact.file.name, artifact.size, artifact.sha256,
-                          artifact.format, artifact.precision, bundle.manifest["weights"]["kind"], artifact.inputs)
+                          artifact.format, artifact.precision, bundle.manifest["weights"]["kind"], artifact.inputs,
+                          bundle.manifest["model"]["card"], artifact.delegation)
     golden = Golden(_tensor(bundle.golden.output),
                     limit_for(artifact.precision, bundle.manifest["fusion"].get("noise"), artifact.simulated_error))
     return Subject(artifact.file, model, artifact.inputs, artifact.outputs, (_tensor(bundle.golden.input),),

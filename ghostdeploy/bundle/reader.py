@@ -14,7 +14,7 @@ from ghostdeploy.bundle.staging import MANIFEST
 from ghostdeploy.bundle.sums import SUMS, read_sums
 from ghostdeploy.digest import sha256
 from ghostdeploy.errors import BundleInvalid, FileMissing
-from ghostdeploy.lowering.artifact import Format, Precision, TensorSpec
+from ghostdeploy.lowering.artifact import Delegation, Format, Precision, TensorSpec
 from ghostdeploy.preprocessing import Preprocessing
 
 AGAIN = "export the bundle again"
@@ -37,6 +37,7 @@ class Artifact:
     outputs: tuple[TensorSpec, ...]
     half_arithmetic: bool
     simulated_error: float | None = None
+    delegation: Delegation | None = None
 
 
 @dataclass(frozen=True)
@@ -172,4 +173,5 @@ def _artifact(root: Path, entry: dict[str, Any]) -> Artifact:
                        for key in ("inputs", "outputs"))
     return Artifact(_member(root, entry["file"]), entry["format"], entry["precision"], entry["sha256"], entry["size"],
                     inputs, outputs, entry.get("arithmetic", {}).get("by") == "runtime",
-                    entry.get("quantisation", {}).get("simulated_error"))
+                    entry.get("quantisation", {}).get("simulated_error"),
+                    None if entry["delegation"] is None else Delegation(**entry["delegation"]))

@@ -30,7 +30,7 @@ app = typer.Typer(
 
 
 def _register() -> None:
-    from ghostdeploy.cli import bench, compare, devices, doctor, export, inspect, models, tune, verify
+    from ghostdeploy.cli import bench, compare, devices, doctor, export, inspect, models, report, tune, verify
 
     app.command("models")(models.models)
     app.command("inspect")(inspect.inspect)
@@ -40,6 +40,7 @@ def _register() -> None:
     app.command("doctor")(doctor.doctor)
     app.command("bench")(bench.bench)
     app.command("compare")(compare.compare)
+    app.command("report")(report.report)
     app.command("tune")(tune.tune)
 
 

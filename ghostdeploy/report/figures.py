@@ -1,0 +1,122 @@
+"""The plots of the report page, as SVG that takes its text colour from the page (light and dark) and needs no network.
+
+Nothing here computes statistics: numbers come from results as they are.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from ghostdeploy.benchmark.result import Result
+from ghostdeploy.report.published import Standing
+
+# Readable on white and on near-black alike (WCAG contrast of 3 and more against both, for graphics).
+COLOURS = ("#3b82f6", "#f97316", "#10a37f", "#a855f7", "#ef4444", "#0ea5b7")
+# Every label and line drawn in this colour becomes the colour of the page's text.
+INK = "#010203"
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none", "text.parse_math": False, "font.family": "sans-serif", "font.size": 10,
+    "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 10, "axes.titlelocation": "left",
+}
+WIDTH = 7.2     # inches; the page scales it down on a phone
+
+
+def distributions(results: Sequence[Result], names: Sequence[str]) -> str:
+    """Each result's runs as a violin, the median of each round as a dot, and the 95 % interval as a bar."""
+    with _figure("distributions", 0.7 + 0.5 * len(results)) as (axes, svg):
+        for row, result in enumerate(results):
+            runs, colour = _milliseconds(result), COLOURS[row % len(COLOURS)]
+            pooled = sorted(ms for samples in runs for ms in samples)
+            shown = pooled[:max(2, round(0.99 * len(pooled)))]      # the slowest in a hundred would flatten the rest
+            parts = axes.violinplot([shown], [-row], orientation="horizontal", widths=0.8, showextrema=False)
+            for body in parts["bodies"]:
+                body.set_facecolor(colour)
+                body.set_alpha(0.35)
+            medians = [ns / 1e6 for ns in result.medians_ns()]
+            axes.plot(medians, [-row] * len(medians), "o", ms=4, color=colour)
+            axes.plot(result.summary.interval_ms, [-row - 0.3] * 2, "|-", color=INK, lw=1.2)
+        axes.set_yticks([-row for row in range(len(results))], list(names))
+        axes.set_xlabel("ms")
+    return svg()
+
+
+def over_time(result: Result, name: str, colour: str) -> str:
+    """Every run of every round in the order of measuring, outliers marked, with what the device said in between."""
+    with _figure(f"over time {name} {result.created}", 2.0) as (axes, svg):
+        start = 0
+        for measured in result.rounds:
+            runs = [ns / 1e6 for ns in measured.samples_ns]
+            places = range(start, start + len(runs))
+            shade = colour if measured.discarded is None else "#888888"
+            axes.plot(places, runs, ".", ms=2.5, color=shade)
+            axes.plot([start + i for i in measured.outliers], [runs[i] for i in measured.outliers], "x", ms=5,
+                      color="#ef4444")
+            axes.axvline(start - 0.5, color=INK, lw=0.4, alpha=0.4)
+            for event in events(measured):
+                axes.annotate(event, (start, 1.0), xycoords=("data", "axes fraction"), fontsize=8, color="#ef4444",
+                              rotation=15)
+            start += len(runs)
+        axes.set_ylabel("ms")
+        axes.set_xlabel("run, in the order of measuring; lines part the rounds, x marks outliers")
+    return svg()
+
+
+def events(measured: Any) -> tuple[str, ...]:
+    """What happened to the device during a round: heat, clocks that were lowered, a round that does not count."""
+    before, after = measured.before, measured.after
+    found = []
+    if before.thermal_status != after.thermal_status:
+        found.append(f"thermal status {before.thermal_status} → {after.thermal_status}")
+    if before.limits_khz != after.limits_khz:
+        found.append("clock limits moved")
+    if measured.discarded is not None:
+        found.append("made again")
+    return tuple(found)
+
+
+def accuracy(standings: Sequence[Standing], against: str, label: str, value: Callable[[Standing], float | None]) -> str:
+    """Published top-1 against something of each model: the paper's figure 5."""
+    with _figure(f"accuracy {against}", 3.6) as (axes, svg):
+        families = list(dict.fromkeys(standing.family for standing in standings))
+        for standing in standings:
+            x = value(standing)
+            if x is None or standing.top1 is None:
+                continue
+            colour = COLOURS[families.index(standing.family) % len(COLOURS)]
+            axes.plot([x], [standing.top1.value], "o", ms=6, color=colour)
+            axes.annotate(standing.title, (x, standing.top1.value), xytext=(5, 3), textcoords="offset points",
+                          fontsize=8)
+        axes.set_xlabel(label)
+        axes.set_ylabel("top-1 %, published")
+        axes.margins(0.15)
+    return svg()
+
+
+def _milliseconds(result: Result) -> list[list[float]]:
+    return [[ns / 1e6 for ns in r.samples_ns] for r in result.rounds if r.discarded is None]
+
+
+@contextmanager
+def _figure(salt: str, height: float) -> Iterator[tuple[Any, Callable[[], str]]]:
+    """Axes to draw on, and what gives the SVG once they are drawn; the same content gives the same text."""
+    style = {**STYLE, "svg.hashsalt": salt}
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        axes = figure.subplots()
+        axes.patch.set_alpha(0)
+
+        def svg() -> str:
+            with mpl.rc_context(style):
+                text = io.StringIO()
+                figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+            drawn = text.getvalue()
+            return drawn[drawn.index("<svg"):].replace(INK, "currentColor")
+
+        yield axes, svg

@@ -1,0 +1,115 @@
+"""The report: one HTML page that carries everything it shows and asks the network for nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ghostdeploy.benchmark.result import Result
+from ghostdeploy.report import figures
+from ghostdeploy.report.published import Standing, standings
+from ghostdeploy.version import VERSION
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure of the page."""
+
+    identity: str
+    caption: str
+    svg: Markup
+
+
+@dataclass(frozen=True)
+class Row:
+    """A result with the name that tells it from the others."""
+
+    name: str
+    device: str
+    result: Result
+
+
+def page(results: Sequence[Result]) -> str:
+    """The page as text. Numbers in it are the results' own; `data-value` holds them unrounded."""
+    rows = [Row(_name(result, results), _device(result), result) for result in results]
+    models = standings(results)
+    environment = Environment(loader=PackageLoader("ghostdeploy.report"), autoescape=True, undefined=StrictUndefined,
+                              trim_blocks=True, lstrip_blocks=True)
+    environment.filters["ms"] = _ms
+    return environment.get_template("page.html.j2").render(
+        rows=rows, devices={row.device: row.result.device.serial for row in rows}, models=models,
+        plots=[*_of_results(rows), *_of_models(models)], version=VERSION,
+        made=datetime.now(UTC).isoformat(timespec="minutes"), data=_data(results))
+
+
+def _of_results(rows: Sequence[Row]) -> Iterator[Plot]:
+    """Emulated times are no latencies, and are not drawn."""
+    real = [row for row in rows if not row.result.device.emulated]
+    if real:
+        yield _plot("distributions", "Every run that counts, up to the slowest in a hundred; dots are the medians of "
+                    "rounds, bars the 95 % interval of the headline.",
+                    figures.distributions([row.result for row in real], [row.name for row in real]))
+    for number, row in enumerate(real):
+        colour = figures.COLOURS[number % len(figures.COLOURS)]
+        yield _plot(f"time-{number}", f"{row.name} on {row.device}: every run, in order.",
+                    figures.over_time(row.result, row.name, colour))
+
+
+def _of_models(models: Sequence[Standing]) -> Iterator[Plot]:
+    """The paper's figure 5, twice."""
+    shown = [model for model in models if model.top1 and model.lowest_ms()]
+    if shown:
+        yield _plot("accuracy-latency", "Published accuracy against our lowest valid fp32 latency, one thread.",
+                    figures.accuracy(shown, "latency", "ms, measured", lambda model: model.lowest_ms()))
+        yield _plot("accuracy-flops", "Published accuracy against multiply-adds, computed at 224x224.",
+                    figures.accuracy(shown, "flops", "million multiply-adds", lambda model: model.macs / 1e6))
+
+
+def _plot(identity: str, caption: str, svg: str) -> Plot:
+    return Plot(identity, caption, Markup(svg))     # noqa: S704 (matplotlib escapes the texts in it)
+
+
+def _device(result: Result) -> str:
+    device = result.device
+    name = " ".join(filter(None, (device.manufacturer, device.model, device.soc))) or device.abi
+    return f"{name} ({device.serial})" if device.kind == "android" else name
+
+
+def _name(result: Result, among: Sequence[Result]) -> str:
+    """As short as tells it from the others: the model, then the file, the threads, the bundle."""
+    def named(other: Result, parts: int) -> str:
+        model, words = other.model, [other.model.file]
+        if len({r.model.name for r in among}) > 1 and model.name != model.file:
+            words.insert(0, model.name)
+        if parts > 0:
+            words.append(f"×{other.protocol.threads}")
+        if parts > 1 and model.bundle:
+            words.append(f"({model.bundle})")
+        return " ".join(words)
+
+    same_device = [r for r in among if _device(r) == _device(result)]
+    for parts in range(3):
+        if sum(named(r, parts) == named(result, parts) for r in same_device) == 1:
+            return named(result, parts)
+    return f"{named(result, 2)}, {result.created}"
+
+
+def _data(results: Sequence[Result]) -> Markup:
+    """Everything but the samples, as JSON that no text in it can end ("</script>")."""
+    documents: list[dict[str, Any]] = []
+    for result in results:
+        document = result.document()
+        document["rounds"] = [{**measured, "samples_ns": []} for measured in document["rounds"]]
+        documents.append(document)
+    text = json.dumps(documents, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))         # noqa: S704
+
+
+def _ms(value: float) -> str:
+    return f"{value:.1f}" if value >= 100 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
