@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import numpy as np
 import numpy.typing as npt
 from scipy.signal import lfilter
 
-from ghostdeploy.benchmark.protocol import order
+from ghostdeploy.benchmark.protocol import orders
 
 Levels = npt.NDArray[np.float64]
 Generator = np.random.Generator
@@ -37,7 +38,8 @@ class LatencyModel:
         """Samples of each round of A and of B, in nanoseconds."""
         levels = self.level(random, 2 * rounds)
         samples: tuple[list[Levels], list[Levels]] = ([], [])
-        for place, (_, index) in enumerate(order(2, rounds, str(random.integers(1 << 60)))):
+        drawn = orders(2, str(random.integers(1 << 60)))
+        for place, index in enumerate(chain.from_iterable(islice(drawn, rounds))):
             truth = BASE_NS * (factor if index else 1.0)
             samples[index].append(truth * levels[place] * self.noise(random))
         return samples

@@ -35,6 +35,7 @@ def rendered(page: Path, *options: str) -> Rendered:
     """Load `page` from disk, without any network."""
     ended = subprocess.run(
         [chromium(), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-         "--enable-logging=stderr", "--v=0", "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={page.parent / 'profile'}", *options,
+         "--enable-logging=stderr", "--v=0", "--host-resolver-rules=MAP * ~NOTFOUND",
+         f"--user-data-dir={page.parent / 'profile'}", *options,
          "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120, check=True)
     return Rendered(ended.stdout, tuple(line for line in ended.stderr.splitlines() if CONSOLE in line))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,11 @@ from jsonschema import Draft202012Validator
 
 from ghostdeploy import schemas
 from ghostdeploy.benchmark import Protocol, measure, photo_input
-from ghostdeploy.benchmark.protocol import order
+from ghostdeploy.benchmark.protocol import orders
 from ghostdeploy.benchmark.run import _counts, bench
 from ghostdeploy.benchmark.sniffing import sniff
 from ghostdeploy.benchmark.subject import Golden, Subject, bare, subjects
+from ghostdeploy.device.base import Core
 from ghostdeploy.device.job import Job, Run
 from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.device.runtimes.base import Array
@@ -40,17 +41,29 @@ def subject(format: Format, output: np.ndarray | None = None) -> Subject:
 
 
 @given(st.integers(1, 12), st.integers(1, 9))
-def test_the_order_is_interleaved_and_complete(count: int, rounds: int) -> None:
-    sequence = list(order(count, rounds, "seed"))
-    assert Counter(sequence) == Counter((r, i) for r in range(rounds) for i in range(count))
-    assert [r for r, _ in sequence] == sorted(r for r, _ in sequence)         # a round is finished before the next
-    assert sequence == list(order(count, rounds, "seed"))
+def test_every_round_measures_everything_once(count: int, rounds: int) -> None:
+    drawn = list(islice(orders(count, "seed"), rounds))
+    assert all(sorted(indices) == list(range(count)) for indices in drawn)
+    assert drawn == list(islice(orders(count, "seed"), rounds))
 
 
 def test_each_of_two_artifacts_is_first_in_about_half_of_the_rounds() -> None:
-    first = [index for place, (_, index) in enumerate(order(2, 1000, "any")) if place % 2 == 0]
+    first = [indices[0] for indices in islice(orders(2, "any"), 1000)]
     assert 430 < sum(first) < 570       # four standard deviations and more
-    assert list(order(2, 20, "one")) != list(order(2, 20, "another"))
+    assert list(islice(orders(2, "one"), 20)) != list(islice(orders(2, "another"), 20))
+
+
+def test_rounds_go_on_until_there_is_time_enough() -> None:
+    (short,) = measure([subject("tflite")], LOCAL, replace(QUICK, rounds=1))
+    each = sum(short.rounds[0].samples_ns)
+    (long,) = measure([subject("tflite")], LOCAL, replace(QUICK, rounds=1, min_ns=20 * each))
+    timed = [sum(r.samples_ns) for r in long.rounds]
+    assert sum(timed) >= 20 * each > sum(timed[:-1]) and long.protocol.rounds == len(timed) > 1
+
+
+def test_rigorous_is_mlperfs_rule_and_never_less_than_asked() -> None:
+    assert Protocol().rigorous() == Protocol(runs=1024, rounds=7, min_ns=60_000_000_000)
+    assert Protocol(runs=2000, rounds=9).rigorous() == Protocol(runs=2000, rounds=9, min_ns=60_000_000_000)
 
 
 def test_measuring_interleaves_keeps_every_run_and_checks_the_output() -> None:
@@ -114,13 +127,23 @@ def test_a_failed_memory_pass_costs_no_finished_round() -> None:
     Draft202012Validator(schemas.result()).validate(onnx.document())
 
 
-def test_auto_is_one_thread_and_one_on_every_cpu() -> None:
-    cores = [core.index for core in LOCAL.describe().cores]
+def cores(*khz: int | None) -> list[Core]:
+    return [Core(index, value) for index, value in enumerate(khz)]
+
+
+def test_auto_is_one_two_four_and_the_fast_cores() -> None:
+    assert _counts("auto", cores(*[None] * 8)) == (1, 2, 4, 8) and _counts("auto", cores(None)) == (1,)
+    assert _counts("auto", cores(*[1800] * 4, *[2400] * 3, 2900)) == (1, 2, 4)
+    assert _counts("auto", cores(*[1800] * 2, *[2400] * 3)) == (1, 2, 3, 4)
+    assert _counts([2, 3], cores(None)) == (2, 3)
+
+
+def test_auto_on_this_machine() -> None:
+    count = len(LOCAL.describe().cores)
     found = bench(small("tflite").path, runs=6, rounds=1, threads="auto", keep_apps=True)
-    assert [result.protocol.threads for result in found] == list(dict.fromkeys((1, len(cores))))
+    assert [result.protocol.threads for result in found] == sorted({n for n in (1, 2, 4, count) if n <= count})
     apps = next(c for c in found[0].conditions if c.name == "other-apps")
     assert (apps.wanted, apps.achieved) == ("kept", "achieved")
-    assert _counts("auto", 8) == (1, 8) and _counts("auto", 1) == (1,) and _counts([2, 3], 8) == (2, 3)
 
 
 def test_a_deadline_leaves_room_for_the_warm_up_of_a_slow_model() -> None:

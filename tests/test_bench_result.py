@@ -94,6 +94,14 @@ def test_the_schema_is_a_schema_and_names_every_field() -> None:
         assert list(Draft202012Validator(schemas.result()).iter_errors({k: v for k, v in document.items() if k != key}))
 
 
+def test_a_data_frame_has_every_run() -> None:
+    measured = synthetic()
+    frame = measured.to_dataframe()
+    assert len(frame) == 100 and list(frame["ms"][:20]) == [ns / 1e6 for ns in measured.rounds[0].samples_ns]
+    assert frame["outlier"].sum() == measured.summary.outliers and frame["counts"].all()
+    assert frame.groupby("round")["ms"].median().median() == pytest.approx(measured.summary.median_ms)
+
+
 SPOILERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "another version": lambda d: d.update(schema_version=2),
     "an unknown key": lambda d: d.update(extra=1),

@@ -64,6 +64,15 @@ def test_a_drift_that_both_share_is_no_difference() -> None:
     assert judge(result(*warming), result(*warming[::-1])).verdict == "unstable"
 
 
+def test_on_a_noisy_machine_only_a_large_difference_is_told() -> None:
+    """Ratios from 0.85 to 0.98 in seven rounds were those of an artifact and its own copy."""
+    noise = (0.86, 0.88, 0.90, 0.91, 0.93, 0.95, 0.98)
+    apart = judge(STEADY, result(*(m * n for m, n in zip(MEDIANS_MS, noise, strict=True))))
+    assert apart.interval[1] < 1 and apart.p_value is not None and apart.p_value < 0.05
+    assert apart.verdict == "unstable" and apart.reasons[0].code == "interval-too-wide"
+    assert judge(STEADY, result(*(m * n / 2 for m, n in zip(MEDIANS_MS, noise, strict=True)))).verdict == "faster"
+
+
 def test_results_of_two_runs_are_not_paired() -> None:
     found = judge(STEADY, scaled(1.03, session="another run"))
     assert not found.interleaved and found.method == "rank-sum" and found.verdict == "slower"

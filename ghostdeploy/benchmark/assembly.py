@@ -48,7 +48,7 @@ def assemble(subject: Subject, threads: int, protocol: Protocol, device: DeviceI
         model=subject.model, runtime=attempts[0].run.report.runtime, device=device,
         conditions=(*_conditions(rounds, protocol), *_arithmetic(subject, attempts), *found.records()),
         findings=found.findings(),
-        protocol=ProtocolRecord(protocol.runs, protocol.rounds, threads, protocol.cpus, protocol.warm_up,
+        protocol=ProtocolRecord(protocol.runs, len(counted), threads, protocol.cpus, protocol.warm_up,
                                 protocol.every_ns, subject.input, subject.golden is not None),
         rounds=rounds, memory=memory, summary=_summary(counted, memory, judgement), parity=parity, session=session)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ghostdeploy.benchmark.assembly import assemble
-from ghostdeploy.benchmark.protocol import Protocol, order
+from ghostdeploy.benchmark.protocol import MOST_ROUNDS, Protocol, orders
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.benchmark.round import Attempt
 from ghostdeploy.benchmark.subject import Subject
@@ -46,15 +46,24 @@ def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol, pro
     attempts: list[list[Attempt]] = [[] for _ in cells]
     device.prepare([(subject.path, subject.model.format) for subject in subjects])
     with device.controlled(wishes or Wishes(), progress) as control:
-        for step, (number, index) in enumerate(order(len(cells), protocol.rounds, session)):
-            if step % len(cells) == 0:
-                progress.stage(f"round {number + 1} of {protocol.rounds}, {protocol.runs} runs each")
-            attempts[index] += _round(cells[index], device, info, control, protocol, sum(map(len, attempts)),
-                                      progress)
+        for number, indices in enumerate(orders(len(cells), session)):
+            if _enough(attempts, number, protocol):
+                break
+            of = protocol.rounds if number < protocol.rounds else f"as many as take {protocol.min_ns / 1e9:g} s"
+            progress.stage(f"round {number + 1} of {of}, {protocol.runs} runs each")
+            for index in indices:
+                attempts[index] += _round(cells[index], device, info, control, protocol, sum(map(len, attempts)),
+                                          progress)
         progress.stage("memory, in a pass of its own")
         memories = [_memory(cell, device, protocol) for cell in cells]
     return [assemble(cell.subject, cell.threads, protocol, info, done, *memory, control=control, session=session)
             for cell, done, memory in zip(cells, attempts, memories, strict=True)]
+
+
+def _enough(attempts: Sequence[Sequence[Attempt]], rounds: int, protocol: Protocol) -> bool:
+    """Whether all rounds were made, and every artifact was timed for as long as the protocol wants."""
+    timed = [sum(sum(a.timing.samples_ns) for a in done if not a.discarded) for done in attempts]
+    return rounds >= MOST_ROUNDS or (rounds >= protocol.rounds and min(timed) >= protocol.min_ns)
 
 
 def _round(cell: Cell, device: Device, info: DeviceInfo, control: Control, protocol: Protocol, position: int,

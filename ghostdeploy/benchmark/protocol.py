@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ghostdeploy.benchmark.subject import Subject
 from ghostdeploy.device.job import Job, Task
@@ -13,6 +13,8 @@ from ghostdeploy.errors import UsageError
 
 MEMORY_RUNS = 10        # resident memory moved by at most 4 kB between the first and the 100th run, in all runtimes
 MOST_ROUNDS, MOST_RUNS, MOST_THREADS = 1000, 100_000, 256
+
+RIGOROUS_ROUNDS, RIGOROUS_RUNS, RIGOROUS_NS = 7, 1024, 60_000_000_000
 
 # A round may take its warm-up and this much before it counts as a hang: far beyond any model of the zoo (tens of
 # milliseconds a run for most), so that a busy machine is not mistaken for one.
@@ -28,6 +30,7 @@ class Protocol:
         threads: thread counts, each measured and reported by itself.
         cpus: CPUs to pin to; None leaves the scheduler free, as an app would.
         every_ns: an app's cadence: time between the starts of runs; 0 is back to back.
+        min_ns: rounds go on until every artifact has as much of timed runs.
     """
 
     runs: int = 100
@@ -36,6 +39,7 @@ class Protocol:
     cpus: tuple[int, ...] | None = None
     warm_up: WarmUpRule = ANDROIDX
     every_ns: int = 0
+    min_ns: int = 0
 
     def __post_init__(self) -> None:
         for name, values, most in (("runs", (self.runs,), MOST_RUNS), ("rounds", (self.rounds,), MOST_ROUNDS),
@@ -46,6 +50,12 @@ class Protocol:
         if self.every_ns < 0:
             raise UsageError("--every-ms is below 0", "it is the time between two runs", "choose 0 or more")
 
+    def rigorous(self) -> Protocol:
+        """At least 7 rounds, 1024 runs a round and 60 s of runs: MLPerf's single-stream rule (1024 queries, 60 s), and
+        rounds enough for an interval that takes nothing for normal."""
+        return replace(self, rounds=max(self.rounds, RIGOROUS_ROUNDS), runs=max(self.runs, RIGOROUS_RUNS),
+                       min_ns=max(self.min_ns, RIGOROUS_NS))
+
     def job(self, subject: Subject, threads: int, task: Task) -> Job:
         """The job of one process. The memory pass is not timed, so a few runs and no warm-up do."""
         runs = self.runs if task == "time" else MEMORY_RUNS
@@ -55,14 +65,13 @@ class Protocol:
                    self.warm_up, self.every_ns, deadline, subject.half_arithmetic)
 
 
-def order(count: int, rounds: int, seed: str) -> Iterator[tuple[int, int]]:
-    """(round, index) in the order of measuring: every artifact once a round, in an order drawn anew for each round.
+def orders(count: int, seed: str) -> Iterator[list[int]]:
+    """For each round, without end, the order in which the artifacts are measured, drawn anew.
 
     So no drift and no rhythm of the machine can favour one of them, and the intervals of comparisons hold (Fisher
     1935, The Design of Experiments, chapter 2). Taking turns (A B, B A, ...) puts the drift into the scatter instead:
     intervals of simulated comparisons then covered the truth in 98 % where 95 % were meant.
     """
     chance = random.Random(seed)     # noqa: S311 (an order, not a secret)
-    for number in range(rounds):
-        for index in chance.sample(range(count), count):
-            yield number, index
+    while True:
+        yield chance.sample(range(count), count)

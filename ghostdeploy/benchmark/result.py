@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from jsonschema import Draft202012Validator
 
@@ -19,9 +19,12 @@ from ghostdeploy.device.condition import Condition, Finding
 from ghostdeploy.device.job import Memory
 from ghostdeploy.device.runtimes.base import RuntimeInfo
 from ghostdeploy.device.warmup import WarmUp, WarmUpRule
-from ghostdeploy.errors import ResultInvalid
+from ghostdeploy.errors import ResultInvalid, UsageError
 from ghostdeploy.lowering.artifact import Delegation, Format, Precision, TensorSpec
 from ghostdeploy.parity import Parity
+
+if TYPE_CHECKING:
+    import pandas
 
 SCHEMA_VERSION: Literal[1] = 1
 
@@ -146,6 +149,20 @@ class Result:
         """The result as JSON, valid against `schemas.result()`."""
         document: dict[str, Any] = records.to_json(self)
         return document
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One line a run, in order: `round`, `run`, `ms`, `outlier`, `counts` (False where the round was made again).
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise UsageError("to_dataframe needs pandas", "it is not installed", "pip install pandas") from error
+        lines = [(number, place, ns / 1e6, place in measured.outliers, measured.discarded is None)
+                 for number, measured in enumerate(self.rounds) for place, ns in enumerate(measured.samples_ns)]
+        return pandas.DataFrame(lines, columns=["round", "run", "ms", "outlier", "counts"])
 
     def save(self, path: str | Path) -> None:
         """Write the result, whole or not at all.

@@ -15,7 +15,7 @@ from ghostdeploy.benchmark.result import Result
 from ghostdeploy.benchmark.subject import Subject, subjects
 from ghostdeploy.device import cpus as affinity
 from ghostdeploy.device import lookup
-from ghostdeploy.device.base import ArtifactKind, Device
+from ghostdeploy.device.base import ArtifactKind, Core, Device
 from ghostdeploy.device.control import Wishes
 from ghostdeploy.device.suitable import that_run_on
 from ghostdeploy.errors import UsageError
@@ -36,6 +36,7 @@ class Setting:
     threads: Threads = 1
     cpus: str | None = None
     every_ms: float = 0.0
+    rigorous: bool = False
     wishes: Wishes = field(default_factory=Wishes)
     runtime: Path | None = None
 
@@ -54,12 +55,14 @@ def opened(setting: Setting) -> Iterator[tuple[Device, Protocol]]:
     with lookup.opened(setting.device, runtime=setting.runtime) as target:
         cores = target.describe().cores
         chosen = None if setting.cpus is None else affinity.choose(setting.cpus, cores)
-        counts = _counts(setting.threads, len(chosen or cores))
-        yield target, Protocol(setting.runs, setting.rounds, counts, chosen, every_ns=round(setting.every_ms * 1e6))
+        usable = [core for core in cores if chosen is None or core.index in chosen]
+        counts = _counts(setting.threads, usable)
+        protocol = Protocol(setting.runs, setting.rounds, counts, chosen, every_ns=round(setting.every_ms * 1e6))
+        yield target, protocol.rigorous() if setting.rigorous else protocol
 
 
 def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rounds: int = 5,
-          threads: Threads = 1, cpus: str | None = None, every_ms: float = 0.0,
+          threads: Threads = 1, cpus: str | None = None, every_ms: float = 0.0, rigorous: bool = False,
           keep_apps: bool = False, wishes: Wishes | None = None, runtime: str | Path | None = None,
           progress: Progress = SILENT) -> list[Result]:
     """Measure bundles (every artifact in them) and bare artifact files, interleaved.
@@ -69,10 +72,11 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
         device: "local", or a device's serial; None for the one attached phone.
         runs: timed runs per round, after warm-up; every one is kept.
         rounds: fresh processes per artifact and thread count.
-        threads: one or several thread counts, each gives a result of its own; "auto" is 1 and one thread on each CPU
-            that may be used (those of `cpus`, else of this process's affinity).
+        threads: one or several thread counts, each gives a result of its own; "auto" is 1, 2, 4 and one on each
+            fast core, as far as there are CPUs for them (those of `cpus`, else of this process's affinity).
         cpus: "big", "all" or a hexadecimal mask to pin to; None leaves the scheduler free.
         every_ms: milliseconds between the starts of runs, an app's cadence; 0 is back to back, an hour the most.
+        rigorous: at least 7 rounds of 1024 runs, and as many rounds as give 60 s of runs.
         keep_apps: leave other apps open; the same as `Wishes(close_apps="none")`.
         wishes: how a phone is to be while it is measured. Nothing of this machine is ever changed.
         runtime: for phones: a library of your own (.so, .aar) to measure with, instead of the pinned one.
@@ -92,7 +96,8 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
     wanted = wishes or Wishes()
     if keep_apps:
         wanted = replace(wanted, close_apps="none")
-    setting = Setting(device, runs, rounds, threads, cpus, every_ms, wanted, None if runtime is None else Path(runtime))
+    setting = Setting(device, runs, rounds, threads, cpus, every_ms, rigorous, wanted,
+                      None if runtime is None else Path(runtime))
     with opened(setting) as (target, protocol):
         progress.stage("open " + ", ".join(Path(path).name for path in paths))
         found = [subject for path in paths for subject in subjects(Path(path))]
@@ -104,8 +109,12 @@ def artifact_kind(subject: Subject) -> ArtifactKind:
     return ArtifactKind(subject.model.file, subject.model.format, subject.model.precision)
 
 
-def _counts(threads: Threads, available: int) -> tuple[int, ...]:
-    """Thread counts to measure. Several are worth comparing with one only where each has a CPU of its own."""
-    if threads == "auto":
-        return tuple(dict.fromkeys((1, available)))
-    return (threads,) if isinstance(threads, int) else tuple(int(count) for count in threads)
+def _counts(threads: Threads, cores: Sequence[Core]) -> tuple[int, ...]:
+    """Thread counts to measure. `auto` is 1, 2, 4 and one on each fast core, as far as there are CPUs for them.
+
+    Where a phone's cores differ, one more thread than it has fast cores waits for a slow one in every layer.
+    """
+    if threads != "auto":
+        return (threads,) if isinstance(threads, int) else tuple(int(count) for count in threads)
+    fast = len(affinity.choose("big", cores))
+    return tuple(sorted({count for count in (1, 2, 4, fast) if count <= len(cores)}))

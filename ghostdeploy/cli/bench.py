@@ -25,11 +25,13 @@ def bench(
     runs: Annotated[int, typer.Option(metavar="N", help="Timed runs per round, all kept.")] = 100,
     rounds: Annotated[int, typer.Option(metavar="N", help="Fresh processes per artifact, interleaved.")] = 5,
     threads: Annotated[str, typer.Option(
-        metavar="N,N|auto", help="Thread counts, each measured by itself; auto: 1, and one a CPU.")] = "1",
+        metavar="N,N|auto", help="Thread counts, each measured by itself; auto: 1, 2, 4, and one a fast core.")] = "1",
     cpus: Annotated[str | None, typer.Option(
         metavar="big|all|MASK", help="CPUs to pin to; a mask is hexadecimal. Default: the scheduler is free.")] = None,
     every_ms: Annotated[float, typer.Option(
         metavar="N", help="Milliseconds between the starts of runs, an app's cadence; 0 is back to back.")] = 0.0,
+    rigorous: Annotated[bool, typer.Option(
+        "--rigorous", help="At least 7 rounds of 1024 runs, and as many rounds as give 60 s of runs.")] = False,
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", metavar="FILE", help="Write the result with every sample there.")] = None,
     as_json: JsonFlag = False,
@@ -51,7 +53,7 @@ def bench(
 
         wanted = phone.wishes(progress)
         results = run(*paths, device=device, runs=runs, rounds=rounds, threads=measured, cpus=cpus, every_ms=every_ms,
-                      wishes=wanted, runtime=phone.runtime, progress=progress)
+                      rigorous=rigorous, wishes=wanted, runtime=phone.runtime, progress=progress)
         if output is not None:
             progress.stage(f"write {output}")
             save_all(results, output)

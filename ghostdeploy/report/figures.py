@@ -13,7 +13,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from ghostdeploy.benchmark.result import Result
+from ghostdeploy.benchmark.result import Result, Round
 from ghostdeploy.report.published import Standing
 
 # Readable on white and on near-black alike (WCAG contrast of 3 and more against both, for graphics).
@@ -32,9 +32,9 @@ def distributions(results: Sequence[Result], names: Sequence[str]) -> str:
     """Each result's runs as a violin, the median of each round as a dot, and the 95 % interval as a bar."""
     with _figure("distributions", 0.7 + 0.5 * len(results)) as (axes, svg):
         for row, result in enumerate(results):
-            runs, colour = _milliseconds(result), COLOURS[row % len(COLOURS)]
-            pooled = sorted(ms for samples in runs for ms in samples)
-            shown = pooled[:max(2, round(0.99 * len(pooled)))]      # the slowest in a hundred would flatten the rest
+            colour = COLOURS[row % len(COLOURS)]
+            # Flagged outliers would flatten all else; the plots over time show them.
+            shown = [ms for r in result.rounds if r.discarded is None for ms in _ordinary(r)]
             parts = axes.violinplot([shown], [-row], orientation="horizontal", widths=0.8, showextrema=False)
             for body in parts["bodies"]:
                 body.set_facecolor(colour)
@@ -48,27 +48,31 @@ def distributions(results: Sequence[Result], names: Sequence[str]) -> str:
 
 
 def over_time(result: Result, name: str, colour: str) -> str:
-    """Every run of every round in the order of measuring, outliers marked, with what the device said in between."""
+    """Every run of every round in the order of measuring, with what the device said in between.
+
+    Outliers are crosses, at the upper edge where they lie beyond it.
+    """
     with _figure(f"over time {name} {result.created}", 2.0) as (axes, svg):
-        start = 0
+        start, top = 0, 1.15 * max(ms for r in result.rounds for ms in _ordinary(r))
         for measured in result.rounds:
             runs = [ns / 1e6 for ns in measured.samples_ns]
             places = range(start, start + len(runs))
             shade = colour if measured.discarded is None else "#888888"
             axes.plot(places, runs, ".", ms=2.5, color=shade)
-            axes.plot([start + i for i in measured.outliers], [runs[i] for i in measured.outliers], "x", ms=5,
-                      color="#ef4444")
+            axes.plot([start + i for i in measured.outliers], [min(runs[i], top) for i in measured.outliers], "x", ms=5,
+                      color="#ef4444", clip_on=False)
             axes.axvline(start - 0.5, color=INK, lw=0.4, alpha=0.4)
             for event in events(measured):
                 axes.annotate(event, (start, 1.0), xycoords=("data", "axes fraction"), fontsize=8, color="#ef4444",
                               rotation=15)
             start += len(runs)
+        axes.set_ylim(top=top)
         axes.set_ylabel("ms")
-        axes.set_xlabel("run, in the order of measuring; lines part the rounds, x marks outliers")
+        axes.set_xlabel("run, in the order of measuring; lines part the rounds")
     return svg()
 
 
-def events(measured: Any) -> tuple[str, ...]:
+def events(measured: Round) -> tuple[str, ...]:
     """What happened to the device during a round: heat, clocks that were lowered, a round that does not count."""
     before, after = measured.before, measured.after
     found = []
@@ -99,8 +103,10 @@ def accuracy(standings: Sequence[Standing], against: str, label: str, value: Cal
     return svg()
 
 
-def _milliseconds(result: Result) -> list[list[float]]:
-    return [[ns / 1e6 for ns in r.samples_ns] for r in result.rounds if r.discarded is None]
+def _ordinary(measured: Round) -> list[float]:
+    """The runs of a round that are no outliers, in milliseconds."""
+    flagged = set(measured.outliers)
+    return [ns / 1e6 for place, ns in enumerate(measured.samples_ns) if place not in flagged]
 
 
 @contextmanager

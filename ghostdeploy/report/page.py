@@ -52,12 +52,13 @@ def _of_results(rows: Sequence[Row]) -> Iterator[Plot]:
     """Emulated times are no latencies, and are not drawn."""
     real = [row for row in rows if not row.result.device.emulated]
     if real:
-        yield _plot("distributions", "Every run that counts, up to the slowest in a hundred; dots are the medians of "
-                    "rounds, bars the 95 % interval of the headline.",
+        yield _plot("distributions", "Every run that counts, but for flagged outliers; dots are the medians of rounds, "
+                    "bars the 95 % interval of the headline.",
                     figures.distributions([row.result for row in real], [row.name for row in real]))
     for number, row in enumerate(real):
         colour = figures.COLOURS[number % len(figures.COLOURS)]
-        yield _plot(f"time-{number}", f"{row.name} on {row.device}: every run, in order.",
+        yield _plot(f"time-{number}", f"{row.name} on {row.device}: every run, in order; crosses are outliers, at "
+                    "the upper edge where they lie beyond it.",
                     figures.over_time(row.result, row.name, colour))
 
 
