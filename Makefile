@@ -66,7 +66,7 @@ demo: setup
 
 test: lint .venv-tflite214/.ready .venv-mediapipe/.ready
 	@echo "== pytest =="
-	@$(BIN)/python -m pytest -m "not zoo and not alone and not phones and not photographs" -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -m "not zoo and not alone and not phones and not photographs and not browser" -n 2 --dist worksteal
 	@$(BIN)/python -m pytest -m alone
 
 # Arm64 instructions per inference, ours beside others (a proxy, not time): make bench-arm ARGS="--models mobilenetv2_100"
@@ -74,14 +74,14 @@ test: lint .venv-tflite214/.ready .venv-mediapipe/.ready
 bench-arm: setup
 	@$(BIN)/python -m benchmarks.arm $(ARGS)
 
-# What needs Debian packages: a real adbd in namespaces, arm64 programs under qemu (and root, or user namespaces), and
-# int8 of a trained network on photographs (160 MB, fetched by apt-get download).
-PHONE_TOOLS := adb qemu-aarch64
+# What needs Debian packages: a real adbd in namespaces, arm64 programs under qemu (and root, or user namespaces), int8
+# of a trained network on photographs (160 MB, fetched by apt-get download), and the report in a browser.
+PHONE_TOOLS := adb qemu-aarch64 chromium
 test-phones: setup .venv-tflite214/.ready
 	@for tool in $(PHONE_TOOLS); do command -v $$tool >/dev/null || { \
-	  echo "$$tool is missing: apt-get install adb qemu-user libc6-arm64-cross"; exit 1; }; done
-	@echo "== pytest, phones and photographs =="
-	@$(BIN)/python -m pytest -m "phones or photographs" -n 2 --dist worksteal
+	  echo "$$tool is missing: apt-get install adb qemu-user libc6-arm64-cross chromium"; exit 1; }; done
+	@echo "== pytest, phones, photographs and pages =="
+	@$(BIN)/python -m pytest -m "phones or photographs or browser" -n 2 --dist worksteal
 
 test-zoo: setup
 	@$(BIN)/python -m pytest -m zoo

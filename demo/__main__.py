@@ -24,7 +24,9 @@ from ghostdeploy.cli.export import render as render_bundle
 from ghostdeploy.cli.output import stages
 from ghostdeploy.exporter import export
 from ghostdeploy.loading import load
+from ghostdeploy.report.page import page
 from ghostdeploy.report.terminal import render_results
+from ghostdeploy.writing import write_whole
 
 OUT = Path("out/demo")
 ROUNDS = 3    # half a minute each; a measurement to quote takes the default of 5
@@ -52,6 +54,8 @@ def main() -> None:
     with stages() as progress:
         results = bench(bundle.path, device="local", rounds=ROUNDS, progress=progress)
     render_results(console, results)
+    write_whole(OUT / "report.html", page(results))
+    console.print(f"The same as a page: [bold]{OUT / 'report.html'}[/]")
 
     chapter(console, "4. What fusion is worth: GhostNetV3 1.0x, random weights (latency only)")
     fusion_gain.show(console, OUT / fusion_gain.MODEL, ROUNDS)

@@ -65,8 +65,8 @@ def test_a_drift_that_both_share_is_no_difference() -> None:
 
 
 def test_on_a_noisy_machine_only_a_large_difference_is_told() -> None:
-    """Ratios from 0.85 to 0.98 in seven rounds were those of an artifact and its own copy."""
-    noise = (0.86, 0.88, 0.90, 0.91, 0.93, 0.95, 0.98)
+    """Ratios like these in seven rounds were those of an artifact and its own copy."""
+    noise = (0.84, 0.86, 0.90, 0.92, 0.93, 0.95, 0.98)
     apart = judge(STEADY, result(*(m * n for m, n in zip(MEDIANS_MS, noise, strict=True))))
     assert apart.interval[1] < 1 and apart.p_value is not None and apart.p_value < 0.05
     assert apart.verdict == "unstable" and apart.reasons[0].code == "interval-too-wide"

@@ -118,7 +118,7 @@ def test_the_same_results_give_the_same_plots() -> None:
     assert drawn[0] == drawn[1] and len(drawn[0]) == 7
 
 
-@pytest.mark.phones
+@pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_browser_draws_it_without_a_word(tmp_path: Path, scheme: str) -> None:
     path = tmp_path / "report.html"
@@ -131,7 +131,7 @@ def test_a_browser_draws_it_without_a_word(tmp_path: Path, scheme: str) -> None:
     assert cells[0] == str(SEVERAL[0].summary.median_ms)
 
 
-@pytest.mark.phones
+@pytest.mark.browser
 def test_a_browser_says_so_when_a_page_is_wrong(tmp_path: Path) -> None:
     """The check above can fail: what the policy of the page refuses is on the console."""
     path = tmp_path / "wrong.html"

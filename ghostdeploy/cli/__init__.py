@@ -30,7 +30,7 @@ app = typer.Typer(
 
 
 def _register() -> None:
-    from ghostdeploy.cli import bench, compare, devices, doctor, export, inspect, models, report, tune, verify
+    from ghostdeploy.cli import bench, compare, devices, doctor, export, inspect, models, report, table, tune, verify
 
     app.command("models")(models.models)
     app.command("inspect")(inspect.inspect)
@@ -41,6 +41,7 @@ def _register() -> None:
     app.command("bench")(bench.bench)
     app.command("compare")(compare.compare)
     app.command("report")(report.report)
+    app.command("table")(table.table)
     app.command("tune")(tune.tune)
 
 

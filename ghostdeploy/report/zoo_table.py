@@ -1,0 +1,59 @@
+"""The paper's table 9 with measured columns, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ghostdeploy.benchmark.result import Result
+from ghostdeploy.benchmark.zoo_run import Measured
+from ghostdeploy.report.published import Standing, standings
+from ghostdeploy.zoo import Published
+
+
+def markdown(measured: Sequence[Measured]) -> str:
+    """One line a model, then the sources of what was published, and what could not be measured."""
+    results = [result for each in measured for result in each.results]
+    kinds = sorted({(r.model.format, r.protocol.threads) for r in results})
+    head = ["model", "params M", "MMAC", "top-1 %, published", "phone ms, published",
+            *(f".{format} ms, {threads} thread(s)" for format, threads in kinds)]
+    found = standings(results)
+    sources: dict[str, int] = {}
+    lines = ["# Latency of the zoo", "", *_where(results), "| " + " | ".join(head) + " |",
+             "|---|" + "---:|" * (len(head) - 1)]
+    lines += ["| " + " | ".join(_line(each, kinds, sources)) + " |" for each in found]
+    lines += ["", *(f"- [{number}] {source}" for source, number in sources.items())]
+    lines += [f"- not measured: {each.model}: {each.failure}" for each in measured if each.failure]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _where(results: Sequence[Result]) -> list[str]:
+    if not results:
+        return []
+    device, protocol = results[0].device, results[0].protocol
+    name = " ".join(filter(None, (device.manufacturer, device.model, device.soc))) or device.abi
+    text = (f"{name}, {results[0].created[:10]}; {protocol.rounds} rounds of {protocol.runs} runs, float32, each model at "
+            "its own input size; **random weights: latency only**. In brackets the 95 % interval; * marks what may not "
+            "be quoted (a noisy machine). Published values are their sources' own, on their own devices; ~ is one that "
+            "the source gives as a difference; empty is what nobody published.")
+    return [text, "", *(["**The device is emulated: it has no latency.**", ""] if device.emulated else [])]
+
+
+def _line(standing: Standing, kinds: Sequence[tuple[str, int]], sources: dict[str, int]) -> list[str]:
+    cells = [standing.title, f"{standing.params / 1e6:.2f}", f"{standing.macs / 1e6:.0f}",
+             _published(standing.top1, sources), _published(standing.phone_ms, sources)]
+    own = {(r.model.format, r.protocol.threads): r for r in standing.results}
+    return cells + [_measured(own.get(kind)) for kind in kinds]
+
+
+def _published(entry: Published | None, sources: dict[str, int]) -> str:
+    if entry is None:
+        return ""
+    source = f"{entry.source}; {entry.device}" if entry.device else entry.source
+    return f"{'~' if entry.derived else ''}{entry.value} [{sources.setdefault(source, len(sources) + 1)}]"
+
+
+def _measured(result: Result | None) -> str:
+    if result is None or result.device.emulated:
+        return ""
+    low, high = result.summary.interval_ms
+    return f"{result.summary.median_ms:.2f} [{low:.2f}, {high:.2f}]{'' if result.summary.valid else ' *'}"
