@@ -55,6 +55,8 @@ def test_the_grade_follows_the_interval(width: float, grade: str, valid: bool) -
     ({"cpus": ((1,), (0, 1))}, "cpus-differ", False, "A"),
     ({"outliers": 3, "preempted": 2}, "outliers", True, "A"),
     ({"late": 1}, "deadlines-missed", True, "A"),
+    ({"drift": 0.05}, "drift", True, "C"),
+    ({"drift": -0.03}, "drift", True, "C"),
     ({"memory_failure": "the process was killed"}, "memory-unknown", True, "A"),
 ])
 def test_each_reason(changes: dict[str, Any], code: str, valid: bool, worst: str) -> None:

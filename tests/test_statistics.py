@@ -149,3 +149,14 @@ def test_a_histogram_counts_every_run(rounds: list[list[int]], bins: int) -> Non
     low, high, counts = statistics.histogram(rounds, bins)
     assert sum(counts) == sum(map(len, rounds)) and low <= high
     assert len(counts) in (1, bins)
+
+
+def test_a_drift_is_that_of_the_thirds() -> None:
+    rising = [100.0] * 10 + [103.0] * 10 + [106.0] * 10
+    assert statistics.drift([rising]) == pytest.approx(0.06)
+    assert statistics.drift([rising[::-1]]) == pytest.approx(100 / 106 - 1)
+    assert statistics.drift([[1.0, 2.0]]) == 0.0
+    spiky = [100.0] * 30
+    spiky[2] = spiky[25] = 9000.0
+    assert statistics.drift([spiky]) == 0.0
+    assert statistics.drift([[100.0] * 30, rising, [100.0] * 30]) == 0.0      # one round in three is no drift

@@ -76,7 +76,7 @@ def _evidence(rounds: tuple[Round, ...], protocol: Protocol, threads: int, misma
         threads=(threads, max((r.threads for r in rounds), key=lambda found: abs(found - threads))),
         cpus=(protocol.cpus, tuple(sorted({cpu for r in rounds for cpu in r.cpus}))),
         outliers=sum(len(r.outliers) for r in rounds), preempted=sum(r.preempted for r in rounds),
-        late=sum(r.late for r in rounds), memory_failure=memory_failure)
+        late=sum(r.late for r in rounds), memory_failure=memory_failure, drift=statistics.drift(samples))
 
 
 def _summary(rounds: tuple[Round, ...], memory: Memory | None, judgement: Judgement) -> Summary:

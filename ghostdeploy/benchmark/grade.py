@@ -11,7 +11,7 @@ from ghostdeploy.benchmark.statistics import Interval
 Grade = Literal["A", "B", "C", "D"]
 Code = Literal["interval-wide", "warm-up-not-converged", "output-mismatch", "output-unstable", "runs-too-few",
                "threads-differ", "cpus-differ", "cpus-too-few", "one-round", "outliers", "deadlines-missed",
-               "memory-unknown", "emulated", "throttled", "preflight", "slower-than-fp32"]
+               "memory-unknown", "emulated", "throttled", "preflight", "slower-than-fp32", "drift"]
 
 # Widest relative interval of each grade. 1 % is criterion's noise threshold; 2 % the smallest difference that is worth
 # a verdict; 5 % is the project's limit of a valid measurement.
@@ -19,6 +19,11 @@ GRADES: tuple[tuple[Grade, float], ...] = (("A", 0.01), ("B", 0.02), ("C", 0.05)
 VALID_WIDTH = 0.05
 ONE_ROUND_GRADE: Grade = "C"     # process-to-process differences are the larger part (executorch#8603), and not seen
 UNWARM_GRADE: Grade = "C"
+
+# Of latency within a round, first third to last. The smallest difference that is worth a verdict: a model that is still
+# getting slower by as much has no one latency. 100 runs with 1 % of noise seem to drift by 0.3 %.
+DRIFT = 0.02
+DRIFTING_GRADE: Grade = "C"
 RUNS_FOR_AN_INTERVAL = 6         # fewer values than this enclose their median with less than 95 %: 1 - 2 / 2^n
 
 
@@ -36,7 +41,8 @@ class Evidence:
     """What a judgement rests on. `converged` holds one entry per round.
 
     `mismatch` is the failed comparison in words, `memory_failure` what stopped the memory pass, `throttled` why rounds
-    that count should not, `findings` the names of what was allowed to stand.
+    that count should not, `findings` the names of what was allowed to stand, `drift` how much slower rounds end than
+    they begin.
     """
 
     median: float
@@ -54,6 +60,7 @@ class Evidence:
     emulated: bool = False
     throttled: Sequence[str] = ()
     findings: Sequence[str] = ()
+    drift: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,8 @@ def _grade(evidence: Evidence) -> Grade:
         found = max(found, ONE_ROUND_GRADE)
     if not all(evidence.converged):
         found = max(found, UNWARM_GRADE)
+    if abs(evidence.drift) > DRIFT:
+        found = max(found, DRIFTING_GRADE)
     return "D" if evidence.mismatch or not all(evidence.stable) or _too_few(evidence) else found
 
 
@@ -137,6 +146,10 @@ def _remarks(evidence: Evidence) -> list[Reason]:
     if evidence.threads[1] < evidence.threads[0]:
         reasons.append(Reason("threads-differ", f"asked for {evidence.threads[0]} threads, and the runtime started "
                               f"only {evidence.threads[1]}", False))
+    if abs(evidence.drift) > DRIFT:
+        way = "slower: heat, or a clock that falls; let it cool down" if evidence.drift > 0 else \
+            "faster: a clock that rises, or a program that ended meanwhile; measure again"
+        reasons.append(Reason("drift", f"rounds end {abs(evidence.drift):.1%} {way}", False))
     if evidence.outliers:
         reasons.append(Reason("outliers", f"{evidence.outliers} runs are outliers; the process lost its core "
                               f"{evidence.preempted} times while measuring", False))

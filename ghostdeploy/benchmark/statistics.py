@@ -160,6 +160,17 @@ def deviation(rounds: Samples) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
+def drift(rounds: Samples) -> float:
+    """How much slower the last third of a round's runs is than the first, relative; the median over the rounds.
+
+    Medians of thirds, so that no outlier is taken for a drift; 0 for rounds of fewer than 3 runs. It is a size and no
+    test: runs that resemble each other fool every test of trends.
+    """
+    values = [np.asarray(samples, np.float64) for samples in rounds if len(samples) >= 3]
+    thirds = [(np.median(v[:len(v) // 3]), np.median(v[-(len(v) // 3):])) for v in values]
+    return float(np.median([last / first - 1 for first, last in thirds])) if thirds else 0.0
+
+
 def outliers(samples: Sequence[int]) -> tuple[int, ...]:
     """Indices of runs further from their round's median than `OUTLIER_MADS` median absolute deviations.
 

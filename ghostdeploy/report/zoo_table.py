@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.benchmark.zoo_run import Measured
+from ghostdeploy.lowering.artifact import Format
 from ghostdeploy.report.published import Standing, standings
 from ghostdeploy.zoo import Published
 
@@ -31,14 +32,14 @@ def _where(results: Sequence[Result]) -> list[str]:
         return []
     device, protocol = results[0].device, results[0].protocol
     name = " ".join(filter(None, (device.manufacturer, device.model, device.soc))) or device.abi
-    text = (f"{name}, {results[0].created[:10]}; {protocol.rounds} rounds of {protocol.runs} runs, float32, each model at "
-            "its own input size; **random weights: latency only**. In brackets the 95 % interval; * marks what may not "
-            "be quoted (a noisy machine). Published values are their sources' own, on their own devices; ~ is one that "
+    text = (f"{name}, {results[0].created[:10]}; {protocol.rounds} rounds of {protocol.runs} runs, float32, each model "
+            "at its own input size; **random weights: latency only**. In brackets the 95 % interval; * marks what "
+            "may not be quoted (a noisy machine). Published values are their sources' own, on their own devices; ~ is one that "
             "the source gives as a difference; empty is what nobody published.")
     return [text, "", *(["**The device is emulated: it has no latency.**", ""] if device.emulated else [])]
 
 
-def _line(standing: Standing, kinds: Sequence[tuple[str, int]], sources: dict[str, int]) -> list[str]:
+def _line(standing: Standing, kinds: Sequence[tuple[Format, int]], sources: dict[str, int]) -> list[str]:
     cells = [standing.title, f"{standing.params / 1e6:.2f}", f"{standing.macs / 1e6:.0f}",
              _published(standing.top1, sources), _published(standing.phone_ms, sources)]
     own = {(r.model.format, r.protocol.threads): r for r in standing.results}
