@@ -34,8 +34,8 @@ def _where(results: Sequence[Result]) -> list[str]:
     name = " ".join(filter(None, (device.manufacturer, device.model, device.soc))) or device.abi
     text = (f"{name}, {results[0].created[:10]}; {protocol.rounds} rounds of {protocol.runs} runs, float32, each model "
             "at its own input size; **random weights: latency only**. In brackets the 95 % interval; * marks what "
-            "may not be quoted (a noisy machine). Published values are their sources' own, on their own devices; ~ is one that "
-            "the source gives as a difference; empty is what nobody published.")
+            "may not be quoted (a noisy machine). Published values are their sources' own, on their own devices; ~ is "
+            "one that the source gives as a difference; empty is what nobody published.")
     return [text, "", *(["**The device is emulated: it has no latency.**", ""] if device.emulated else [])]
 
 
