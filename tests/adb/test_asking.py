@@ -1,4 +1,4 @@
-"""The one question that `bench` asks, and the options about a phone's conditions."""
+"""The one question that measuring a phone asks, and the options about a phone's conditions."""
 
 from __future__ import annotations
 
@@ -7,16 +7,11 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from ghostdeploy.cli import conditions
+from ghostdeploy.cli.conditions import PhoneOptions
 from ghostdeploy.cli.output import StageDisplay
-from ghostdeploy.device.control import Wishes
 from ghostdeploy.errors import UsageError
 
 PACKAGES = ("com.example.chat", "com.example.[game]")
-
-
-def willing(packages: tuple[str, ...]) -> bool:
-    return True
 
 
 def display() -> StageDisplay:
@@ -30,24 +25,26 @@ def said(shown: StageDisplay) -> str:
 
 def test_the_list_is_shown_and_yes_answers() -> None:
     shown = display()
-    assert conditions.ask(shown, yes=True)(PACKAGES)
+    assert PhoneOptions(yes=True).wishes(shown).confirm(PACKAGES)
     assert "com.example.chat, com.example.[game]" in said(shown) and "cannot be undone" in said(shown)
 
 
 def test_a_script_must_say_yes() -> None:
     with pytest.raises(UsageError) as raised:
-        conditions.ask(display(), yes=False)(PACKAGES)
+        PhoneOptions().wishes(display()).confirm(PACKAGES)
     assert "--yes" in raised.value.next and "--keep-apps" in raised.value.next
 
 
 def test_the_options_become_wishes() -> None:
-    wanted = conditions.wishes("background", False, ["com.a"], "THERMAL, EMULATOR", True, 35.0, 60.0, willing)
-    assert wanted == Wishes("background", ("com.a",), ("THERMAL", "EMULATOR"), True, 35.0, 60.0, willing)
-    assert conditions.wishes("all", True, None, "", False, 37.0, 0.0, willing).close_apps == "none"
+    wanted = PhoneOptions(close_apps="background", keep_app=["com.a"], allow="THERMAL, EMULATOR", airplane=True,
+                          max_battery_c=35.0, cool_down=60.0).wishes(display())
+    assert (wanted.close_apps, wanted.keep_apps, wanted.allow) == ("background", ("com.a",), ("THERMAL", "EMULATOR"))
+    assert (wanted.airplane, wanted.max_battery_c, wanted.cool_down_s) == (True, 35.0, 60.0)
+    assert PhoneOptions(keep_apps=True).wishes(display()).close_apps == "none"
 
 
-@pytest.mark.parametrize(("close", "warm", "wait"), [
-    ("some", 37.0, 1.0), ("all", float("nan"), 1.0), ("all", 37.0, -1.0)])
-def test_values_that_there_are_not(close: str, warm: float, wait: float) -> None:
+@pytest.mark.parametrize("options", [PhoneOptions(close_apps="some"), PhoneOptions(max_battery_c=float("nan")),
+                                     PhoneOptions(cool_down=-1.0)])
+def test_values_that_there_are_not(options: PhoneOptions) -> None:
     with pytest.raises(UsageError):
-        conditions.wishes(close, False, None, "", False, warm, wait, willing)
+        options.wishes(display())
