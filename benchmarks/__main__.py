@@ -20,7 +20,7 @@ from ghostdeploy.architecture import is_factory
 from ghostdeploy.cli.options import names
 from ghostdeploy.cli.output import stages
 from ghostdeploy.errors import UsageError
-from ghostdeploy.writing import writing
+from ghostdeploy.writing import make_directory, write_whole
 
 ROUNDS, RUNS = 7, 50            # from six rounds on the interval assumes nothing (statistics.py); one to spare
 QUICK_ROUNDS, QUICK_RUNS = 3, 30
@@ -71,12 +71,9 @@ def _count(word: str) -> int:
 
 
 def _write(result: PeersResult, path: Path) -> None:
-    with writing(path, "choose another file with -o"):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(path.parent)
     result.save(path)
-    beside = path.with_suffix(".md")
-    with writing(beside, "choose another file with -o"):
-        beside.write_text(markdown(result))
+    write_whole(path.with_suffix(".md"), markdown(result))
 
 
 def main() -> None:

@@ -23,14 +23,14 @@ from benchmarks.entry import program
 from ghostdeploy.benchmark.measure import measure
 from ghostdeploy.benchmark.protocol import Protocol
 from ghostdeploy.benchmark.result import Result
+from ghostdeploy.benchmark.run import Setting, opened
 from ghostdeploy.benchmark.sniffing import sniff
 from ghostdeploy.benchmark.subject import bare
 from ghostdeploy.cli.output import stages
 from ghostdeploy.comparison.verdict import Comparison, judge
-from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.errors import CheckFailed
 from ghostdeploy.progress import Progress
-from ghostdeploy.writing import write_whole
+from ghostdeploy.writing import make_directory, write_whole
 
 SLOWDOWN = 1.03
 MODEL = "mobilenetv2_100"
@@ -51,20 +51,24 @@ def calibrate(
     comparisons: Annotated[int, typer.Option(metavar="N", min=1, help="Of the artifact with itself.")] = 10,
     rounds: Annotated[int, typer.Option(metavar="N", min=2, help="Of each comparison.")] = 7,
     runs: Annotated[int, typer.Option(metavar="N", min=6, help="Timed runs a round.")] = 100,
-    cpus: Annotated[str, typer.Option(metavar="N,N", help="CPUs to pin to; not pinned by default.")] = "",
+    cpus: Annotated[str | None, typer.Option(
+        metavar="big|all|MASK", help="CPUs to pin to; not pinned by default.")] = None,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Markdown.")] = Path(
         "out/calibration.md"),
 ) -> None:
     """Compare an artifact with its own copy, many times; exit 5 if one comparison calls them different."""
-    pinned = tuple(int(word) for word in cpus.split(",")) if cpus else None
-    with tempfile.TemporaryDirectory() as scratch, stages() as progress:
+    with tempfile.TemporaryDirectory() as scratch, stages() as progress, opened(
+            Setting(runs=runs, rounds=rounds, cpus=cpus)) as (target, protocol):
         path = artifact or _exported(Path(scratch), progress)
-        copy = Path(shutil.copy(path, Path(scratch) / f"copy{path.suffix}"))
-        protocol = Protocol(runs, rounds, cpus=pinned)
-        trials = [_trial(path, copy, protocol, progress, f"{number + 1} of {comparisons}")
-                  for number in range(comparisons)]
+        subject = bare(path, sniff(path))
+        copy = replace(subject, path=Path(shutil.copy(path, Path(scratch) / f"copy{path.suffix}")))
+        trials = []
+        for number in range(comparisons):
+            progress.note(f"comparison {number + 1} of {comparisons}")
+            a, b = measure([subject, copy], target, protocol, progress)
+            trials.append(Trial(a, judge(a, b), judge(a, _slowed(b))))
     text = markdown(trials, protocol)
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(output.parent)
     write_whole(output, text)
     sys.stdout.write(text)
     wrong = [t.same for t in trials if t.same.verdict in ("slower", "faster")]
@@ -80,12 +84,6 @@ def _exported(directory: Path, progress: Progress) -> Path:
     bundle = ghostdeploy.export(ghostdeploy.load(model=MODEL, random_weights=True), directory / "bundle",
                                 formats=("tflite",))
     return bundle.artifacts[0].file
-
-
-def _trial(path: Path, copy: Path, protocol: Protocol, progress: Progress, name: str) -> Trial:
-    progress.note(f"comparison {name}")
-    a, b = measure([bare(p, sniff(p)) for p in (path, copy)], LocalDevice(), protocol, progress)
-    return Trial(a, judge(a, b), judge(a, _slowed(b)))
 
 
 def _slowed(result: Result) -> Result:

@@ -10,7 +10,6 @@ attention), and that a layer alone finds its weights in the cache, and in the wh
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections import Counter
@@ -31,6 +30,7 @@ from benchmarks.models import Source
 from ghostdeploy import cost
 from ghostdeploy.cli.options import names
 from ghostdeploy.cli.output import stages
+from ghostdeploy.device import cpus as affinity
 from ghostdeploy.device import machine
 from ghostdeploy.device.measuring import timed
 from ghostdeploy.device.runtimes.tflite import RUNTIME
@@ -41,9 +41,9 @@ from ghostdeploy.lowering.tflite import lower_tflite
 from ghostdeploy.photos import real_photos
 from ghostdeploy.progress import Progress
 from ghostdeploy.tuning import shipped
-from ghostdeploy.writing import write_whole
+from ghostdeploy.writing import make_directory, write_whole
 
-LAYERS = (torch.ops.aten.conv2d.default, torch.ops.aten.linear.default, torch.ops.aten.matmul.default)
+CONVOLUTION, PRODUCT = torch.ops.aten.conv2d.default, torch.ops.aten.linear.default
 Kind = Literal["1x1", "depthwise", "other convolutions", "matrix products"]
 
 ROUNDS = 7
@@ -95,13 +95,12 @@ class _Add(nn.Module):
         return x + x
 
 
-def _layers(module: GraphModule) -> Iterator[tuple[tuple[object, ...], Layer, GraphModule]]:
+def layers(module: GraphModule) -> Iterator[tuple[tuple[object, ...], Layer, GraphModule]]:
     """Every layer with the graph of it alone, and what makes two of them equal."""
     for node in module.graph.nodes:
-        if node.op == "call_function" and node.target in LAYERS:
+        if node.op == "call_function" and node.target in (CONVOLUTION, PRODUCT):
             alone = _alone(module, node)
-            counted = cost.macs(alone, torch.zeros(shape(node.all_input_nodes[0]))) if node.target is not LAYERS[2] \
-                else shape(node)[-1] * int(np.prod(shape(node.args[0])))
+            counted = cost.macs(alone, torch.zeros(shape(node.all_input_nodes[0])))
             touched = [*node.all_input_nodes, node]
             moved = BYTES * sum(int(np.prod(shape(each))) for each in touched)
             key = (str(node.target), *(shape(each) for each in touched), *map(str, node.args[3:]))
@@ -109,7 +108,7 @@ def _layers(module: GraphModule) -> Iterator[tuple[tuple[object, ...], Layer, Gr
 
 
 def _kind(node: Node) -> Kind:
-    if node.target is not LAYERS[0]:
+    if node.target is PRODUCT:
         return "matrix products"
     weight = shape(node.args[1])    # type: ignore[arg-type]
     groups = node.args[6] if len(node.args) > 6 else 1
@@ -140,7 +139,7 @@ def measure(name: str, directory: Path, progress: Progress) -> Standing:
     example = torch.from_numpy(model.preprocessing.tensor(real_photos()[0].image))
     graph = fuse(model.module, example).module
     counts, kept = Counter[tuple[object, ...]](), dict[tuple[object, ...], tuple[Layer, GraphModule]]()
-    for key, layer, alone in _layers(graph):
+    for key, layer, alone in layers(graph):
         counts[key] += 1
         kept.setdefault(key, (layer, alone))
     whole = lower_tflite(graph, example, wanted=shipped("host").wanted("tflite", "fp32")).data
@@ -149,11 +148,11 @@ def measure(name: str, directory: Path, progress: Progress) -> Standing:
         for i, (_, alone) in enumerate(kept.values())}}
     progress.stage(f"{name}: {ROUNDS} rounds of {len(files)} artifacts")
     times = _times({stem: _opened(directory / f"{stem}.tflite", data) for stem, data in files.items()})
-    layers = tuple((Layer(layer.kind, layer.title, counts[key], layer.macs, layer.moved), times[str(i)])
-                   for i, (key, (layer, _)) in enumerate(kept.items()))
+    found = tuple((Layer(layer.kind, layer.title, counts[key], layer.macs, layer.moved), times[str(i)])
+                  for i, (key, (layer, _)) in enumerate(kept.items()))
     channels, size = PEAK
     moved = {s: 3 * BYTES * c * s * s / times[f"map{s}"] for c, s in (*MAPS, FAR)}
-    return Standing(name, len(whole), times["whole"], layers,
+    return Standing(name, len(whole), times["whole"], found,
                     Roofs(channels**2 * size**2 / times["peak"], max(moved[s] for _, s in MAPS), moved[FAR[1]]))
 
 
@@ -234,11 +233,13 @@ def _row(what: str, chosen: Sequence[tuple[Layer, float]], standing: Standing) -
 
 def roofline(
     models: Annotated[str, typer.Option(metavar="A,B", help="Cards of the zoo.")] = "ghostnetv3_100,mobilenetv2_100",
-    cpu: Annotated[int, typer.Option(metavar="N", help="The core to pin to; the last one by default.")] = -1,
+    cpus: Annotated[str, typer.Option(
+        metavar="MASK", help="The core to pin to, as a hexadecimal mask; the last one by default.")] = "",
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Markdown.")] = Path("out/limits.md"),
 ) -> None:
     """Measure what this core can do, and where each layer of each model stands against it."""
-    pin((sorted(os.sched_getaffinity(0))[cpu],))
+    cores = machine.describe().cores
+    pin(affinity.choose(cpus, cores) if cpus else (cores[-1].index,))
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch, stages() as progress, torch.no_grad():
         standings = []
@@ -247,7 +248,7 @@ def roofline(
             place.mkdir()
             standings.append(measure(name, place, progress))
     text = markdown(standings)
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(output.parent)
     write_whole(output, text)
     sys.stdout.write(text)
 

@@ -273,6 +273,12 @@ class MeasurementInvalid(CheckFailed):
     code = "measurement-invalid"
 
 
+class TableIncomplete(CheckFailed):
+    """Raised when some models of a table could not be exported or measured; the table was written, and names them."""
+
+    code = "table-incomplete"
+
+
 class Regression(CheckFailed):
     """Raised when a comparison found a slowdown above `--fail-above`."""
 

@@ -26,6 +26,16 @@ def writing(where: Path | str, next: str) -> Iterator[None]:
         raise WriteFailed(f"could not write {where}", why, next) from error
 
 
+def make_directory(path: Path) -> None:
+    """Make a directory for output, and those above it; one that is there is left as it is.
+
+    Raises:
+        WriteFailed: see `writing`; a file stands in its place.
+    """
+    with writing(path, "choose another place with -o"):
+        path.mkdir(parents=True, exist_ok=True)
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file beside its target and rename it into place: it is there whole or not at all.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from PIL import Image
+
+from tests.missing import missing
 
 CONSOLE = ":CONSOLE"        # how chromium marks what a page says on its console, errors of its own policy included
 
@@ -22,20 +23,26 @@ class Rendered:
 
 
 def chromium() -> str:
-    """The program; tests of pages skip without it, and fail in CI, which installs it."""
-    found = shutil.which("chromium")
-    if found is None and os.environ.get("CI"):
-        pytest.fail("chromium is missing: apt-get install chromium")
-    if found is None:
-        pytest.skip("chromium is missing: apt-get install chromium")
-    return found
+    """The program."""
+    return shutil.which("chromium") or missing("chromium is missing: apt-get install chromium")
 
 
 def rendered(page: Path, *options: str) -> Rendered:
     """Load `page` from disk, without any network."""
-    ended = subprocess.run(
+    ended = _run(page, "--dump-dom", *options)
+    return Rendered(ended.stdout, tuple(line for line in ended.stderr.splitlines() if CONSOLE in line))
+
+
+def screenshot(page: Path, *options: str) -> Image.Image:
+    """What a window of 1000x800 shows of `page`."""
+    target = page.with_suffix(".png")
+    _run(page, f"--screenshot={target}", "--window-size=1000,800", "--hide-scrollbars", *options)
+    return Image.open(target).convert("L")
+
+
+def _run(page: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [chromium(), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
          "--enable-logging=stderr", "--v=0", "--host-resolver-rules=MAP * ~NOTFOUND",
-         f"--user-data-dir={page.parent / 'profile'}", *options,
-         "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120, check=True)
-    return Rendered(ended.stdout, tuple(line for line in ended.stderr.splitlines() if CONSOLE in line))
+         f"--user-data-dir={page.parent / 'profile'}", *options, page.as_uri()],
+        capture_output=True, text=True, timeout=120, check=True)

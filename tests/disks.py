@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from tests.missing import missing
 
 
 @contextmanager
@@ -18,8 +17,7 @@ def small_disk(where: Path, size: str) -> Iterator[Path]:
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], capture_output=True)
     if mounted.returncode:
-        assert not os.environ.get("CI"), "CI must be able to mount a tmpfs"
-        pytest.skip("mounting a small file system needs root")
+        missing("mounting a small file system needs root")
     try:
         yield disk
     finally:

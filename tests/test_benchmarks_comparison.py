@@ -179,3 +179,15 @@ def test_the_extras_pin_what_the_environments_install() -> None:
         lines = (ROOT / "benchmarks" / f"requirements-{environment}.txt").read_text().split()
         assert lines == extras[f"peer-{environment}"]
         assert all("==" in line for line in lines)
+
+
+def test_what_the_repository_shows_can_be_read_and_is_what_the_program_writes() -> None:
+    shown = PeersResult.load(ROOT / "docs" / "peers.json")
+    assert markdown(shown) == (ROOT / "docs" / "peers.md").read_text()
+    readme = (ROOT / "README.md").read_text()
+    for model in shown.models:
+        ours = [e for e in model.entries if e.peer.startswith("ours") and e.median_ms]
+        best = min(ours, key=lambda e: e.median_ms or 0)
+        ratio = best.to_best_peer
+        assert ratio is not None
+        assert f"| {model.title} | `.{best.peer.removeprefix('ours-')}` | {ratio.value:.2f} [{ratio.low:.2f}" in readme

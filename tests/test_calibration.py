@@ -71,6 +71,19 @@ def test_the_interval_of_a_latency_covers_the_true_one(model: LatencyModel, roun
     assert COVERAGE[0] <= covered / SESSIONS <= COVERAGE[1]
 
 
+@pytest.mark.parametrize("count", [6, 7, 10, 11])
+@pytest.mark.parametrize("shape", ["lognormal", "student-3", "exponential", "bimodal"])
+def test_interpolated_order_statistics_cover_the_median_of_anything(shape: str, count: int) -> None:
+    random = np.random.default_rng(6)
+    draw = {"lognormal": lambda n: random.lognormal(0, 0.5, n), "student-3": lambda n: random.standard_t(3, n),
+            "exponential": lambda n: random.exponential(1, n),
+            "bimodal": lambda n: random.normal(0, 1, n) + 8 * (random.random(n) < 0.25)}[shape]
+    truth = np.median(draw(1_000_000))
+    found = [statistics.interpolated(draw(count)) for _ in range(SESSIONS)]
+    covered = sum(interval.low <= truth <= interval.high for interval in found)
+    assert COVERAGE[0] <= covered / SESSIONS <= COVERAGE[1]
+
+
 @pytest.mark.parametrize(("ours", "theirs"), [(2, 2), (3, 3), (4, 4), (5, 5), (5, 7), (7, 7)])
 def test_the_interval_of_two_separate_runs_covers_the_true_ratio(ours: int, theirs: int) -> None:
     """On a machine that was the same both times; no interval knows of more. 4 against 4 attain 97.1 % by counting,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from ghostdeploy.cli.compare import compare
+from ghostdeploy.comparison.run import INTERLEAVED
+from ghostdeploy.comparison.verdict import THRESHOLD
 from tests.commands import ghostdeploy
 from tests.small_artifacts import small
 from tests.test_comparison import STEADY, scaled
@@ -74,3 +78,10 @@ def test_two_bundles_are_matched_by_format(tiny_bundle: Path) -> None:
 def test_another_runtime_is_another_question() -> None:
     ended = ghostdeploy("compare", small("pte").path, small("tflite").path, *QUICK)
     assert ended.code == 3 and "runtime" in ended.stderr
+
+
+def test_the_options_have_the_librarys_defaults() -> None:
+    """Written down twice: `--help` must not import the library."""
+    defaults = {name: p.default for name, p in inspect.signature(compare).parameters.items()}
+    assert (defaults["rounds"], defaults["runs"]) == (INTERLEAVED.rounds, INTERLEAVED.runs)
+    assert defaults["threshold"] == THRESHOLD

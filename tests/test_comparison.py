@@ -15,6 +15,7 @@ from scipy import stats
 
 import ghostdeploy
 from ghostdeploy.benchmark import save_all, statistics
+from ghostdeploy.benchmark.grade import Reason
 from ghostdeploy.benchmark.ratio import paired, unpaired
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.comparison.run import compare_all
@@ -93,7 +94,8 @@ def test_one_round_gives_no_verdict() -> None:
 
 
 @pytest.mark.parametrize(("what", "other"), [
-    ("device", replace(STEADY, device=replace(BASE.device, serial="R58M123ABC"))),
+    ("device", replace(STEADY, device=replace(BASE.device, kind="android", serial="R58M123ABC"))),
+    ("device", replace(STEADY, device=replace(BASE.device, soc="Another CPU"))),
     ("system", replace(STEADY, device=replace(BASE.device, os="Android 15"))),
     ("runtime", replace(STEADY, runtime=replace(BASE.runtime, version="1.3.0"))),
     ("threads", replace(STEADY, protocol=replace(BASE.protocol, threads=2))),
@@ -109,9 +111,23 @@ def test_what_differs_in_more_than_the_artifact_is_refused(what: str, other: Res
     assert "differences-allowed" in [remark.code for remark in found.reasons]
 
 
+def test_two_phones_of_one_model_are_two_devices() -> None:
+    one, other = (replace(STEADY, device=replace(BASE.device, kind="android", serial=serial)) for serial in ("A", "B"))
+    with pytest.raises(ResultsIncomparable, match="more than"):
+        ghostdeploy.compare(one, other)
+
+
 def test_emulated_times_are_never_compared() -> None:
     with pytest.raises(ResultsIncomparable, match="emulated"):
         ghostdeploy.compare(STEADY, replace(STEADY, device=replace(BASE.device, emulated=True)), allow_differences=True)
+
+
+@pytest.mark.parametrize("code", ["output-mismatch", "output-unstable"])
+def test_nobody_wins_by_being_wrong(code: Any) -> None:
+    summary = replace(STEADY.summary, valid=False, reasons=(Reason(code, "2.0e-1 relative", True),))
+    with pytest.raises(ResultsIncomparable, match="something else") as refused:
+        ghostdeploy.compare(STEADY, replace(scaled(0.5), summary=summary), allow_differences=True)
+    assert refused.value.why == "2.0e-1 relative"
 
 
 def test_files_with_several_results_are_matched(tmp_path: Path) -> None:
@@ -125,7 +141,7 @@ def test_files_with_several_results_are_matched(tmp_path: Path) -> None:
     save_all([STEADY, STEADY], tmp_path / "twice.json")
     with pytest.raises(ResultsIncomparable, match="alike"):
         compare_all(tmp_path / "twice.json", tmp_path / "a.json")
-    save_all([replace(STEADY, model=replace(BASE.model, precision="int8"))] * 1, tmp_path / "int8.json")
+    save_all([replace(STEADY, model=replace(BASE.model, precision="int8"))], tmp_path / "int8.json")
     with pytest.raises(ResultsIncomparable, match="nothing of A"):
         compare_all(tmp_path / "int8.json", tmp_path / "a.json")
 

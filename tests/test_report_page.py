@@ -15,7 +15,7 @@ from ghostdeploy.benchmark import save_all
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.lowering.artifact import Delegation
 from ghostdeploy.report.page import page
-from tests.browser import rendered
+from tests.browser import rendered, screenshot
 from tests.commands import ghostdeploy
 from tests.synthetic_results import synthetic
 
@@ -107,6 +107,22 @@ def test_published_values_carry_their_source_and_missing_ones_are_empty() -> Non
     assert "MobileNetV2 1.0x, CPU:" not in text
 
 
+def test_two_computers_have_a_column_each() -> None:
+    """Both are called local; what tells them apart is what they are."""
+    other = replace(SEVERAL[0], device=replace(BASE.device, soc="Another CPU"),
+                    summary=replace(BASE.summary, median_ms=9))
+    table = page([SEVERAL[0], other]).split('id="published"')[1].split("</table>")[0]
+    assert table.count("lowest fp32 ms") == 2 and "<td>9.00</td>" in table and table.count("<td>5.00</td>") == 1
+
+
+def test_what_happened_to_a_phone_is_written_into_the_plot() -> None:
+    first, *others = BASE.rounds
+    hot = replace(first, before=replace(first.before, thermal_status=0), after=replace(first.after, thermal_status=2),
+                  discarded="throttled")
+    drawn = page([replace(BASE, rounds=(hot, *others))])
+    assert "thermal status 0 → 2" in drawn and "made again" in drawn
+
+
 def test_names_cannot_break_out() -> None:
     nasty = "</script><img src=x onerror=alert(1)>&$x^2$"
     text = page([result(name=nasty, file=nasty), result(1)])
@@ -119,16 +135,26 @@ def test_the_same_results_give_the_same_plots() -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_browser_draws_it_without_a_word(tmp_path: Path, scheme: str) -> None:
+def test_a_browser_draws_it_without_a_word(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text(page(SEVERAL))
-    options = ("--force-dark-mode",) if scheme == "dark" else ()
-    made = rendered(path, *options)
+    made = rendered(path)
     assert made.console == ()
     assert figures(made.dom) == figures(path.read_text()) and made.dom.count("<svg") == 7
     cells = [a["data-value"] for _, a in Page(made.dom).tags if "data-key" in a]
     assert cells[0] == str(SEVERAL[0].summary.median_ms)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("scheme", "paper", "ink"), [(1, 255, 40), (0, 22, 220)], ids=["light", "dark"])
+def test_it_follows_the_readers_scheme(tmp_path: Path, scheme: int, paper: int, ink: int) -> None:
+    """Blink counts dark as 0 and light as 1. Plots come first here, so that their ink is on the picture too."""
+    path = tmp_path / "report.html"
+    path.write_text(page([BASE]).replace("<h1>", "<style>body > :not(figure) { display: none }</style><h1>"))
+    shot = screenshot(path, f"--blink-settings=preferredColorScheme={scheme}")
+    assert abs(int(shot.getpixel((2, 2))) - paper) < 8
+    darkest, brightest = shot.getextrema()
+    assert darkest < ink if scheme else brightest > ink
 
 
 @pytest.mark.browser

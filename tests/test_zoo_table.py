@@ -10,6 +10,8 @@ import pytest
 from ghostdeploy.benchmark.result import load_all
 from ghostdeploy.benchmark.run import Setting
 from ghostdeploy.benchmark.zoo_run import Measured, measure_zoo
+from ghostdeploy.cli.table import incomplete
+from ghostdeploy.errors import UsageError, WriteFailed
 from ghostdeploy.report.zoo_table import markdown
 from tests.commands import ghostdeploy
 
@@ -33,7 +35,7 @@ def test_it_is_made_and_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("other", [Setting(runs=11, rounds=1), Setting(runs=10, rounds=2),
-                                   Setting(runs=10, rounds=1, threads=2)])
+                                   Setting(runs=10, rounds=1, threads=2), Setting(runs=10, rounds=1, cpus="1")])
 def test_what_was_measured_otherwise_is_measured_again(tmp_path: Path, other: Setting) -> None:
     (first,) = measure_zoo(["shufflenet_v2_x1_0"], tmp_path, SETTING, ("tflite",))
     (second,) = measure_zoo(["shufflenet_v2_x1_0"], tmp_path, other, ("tflite",))
@@ -50,6 +52,22 @@ def test_a_model_that_fails_does_not_take_the_others_along(tmp_path: Path) -> No
     made = measure_zoo(["no-such-card", "shufflenet_v2_x1_0"], tmp_path, SETTING, ("tflite",))
     assert made[0] == Measured("no-such-card", (), made[0].failure) and made[0].failure and made[1].results
     assert "not measured: no-such-card" in markdown(made)
+
+
+def test_what_every_model_would_meet_ends_the_table(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        measure_zoo(["shufflenet_v2_x1_0"], tmp_path, SETTING, ("nonsense",))        # type: ignore[arg-type]
+    (tmp_path / "shufflenet_v2_x1_0.json").mkdir()
+    with pytest.raises(WriteFailed):
+        measure_zoo(["shufflenet_v2_x1_0"], tmp_path, SETTING, ("tflite",))
+
+
+def test_a_table_with_holes_is_no_success() -> None:
+    whole, hole = Measured("a", ()), Measured("b", (), "it has no lowering")
+    assert incomplete([whole]) is None
+    error = incomplete([whole, hole])
+    assert error is not None and (error.code, error.exit_code) == ("table-incomplete", 5)
+    assert "b: it has no" in error.why
 
 
 def test_a_wrong_name_is_said_before_anything_is_measured(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ ONE_ROUND_GRADE: Grade = "C"     # process-to-process differences are the larger
 UNWARM_GRADE: Grade = "C"
 
 # Of latency within a round, first third to last. The smallest difference that is worth a verdict: a model that is still
-# getting slower by as much has no one latency. 100 runs with 1 % of noise seem to drift by 0.3 %.
+# getting slower by as much has no one latency. Chance alone makes 0.3 % of 1 % of noise in
+# 100 runs (simulated, one standard deviation).
 DRIFT = 0.02
 DRIFTING_GRADE: Grade = "C"
 RUNS_FOR_AN_INTERVAL = 6         # fewer values than this enclose their median with less than 95 %: 1 - 2 / 2^n

@@ -48,6 +48,9 @@ def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol, pro
     with device.controlled(wishes or Wishes(), progress) as control:
         for number, indices in enumerate(orders(len(cells), session)):
             if _enough(attempts, number, protocol):
+                if number == MOST_ROUNDS > protocol.rounds:
+                    progress.note(f"given up after {MOST_ROUNDS} rounds: not every artifact was timed for "
+                                  f"{protocol.min_ns / 1e9:g} s")
                 break
             of = protocol.rounds if number < protocol.rounds else f"as many as take {protocol.min_ns / 1e9:g} s"
             progress.stage(f"round {number + 1} of {of}, {protocol.runs} runs each")
@@ -63,7 +66,7 @@ def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol, pro
 def _enough(attempts: Sequence[Sequence[Attempt]], rounds: int, protocol: Protocol) -> bool:
     """Whether all rounds were made, and every artifact was timed for as long as the protocol wants."""
     timed = [sum(sum(a.timing.samples_ns) for a in done if not a.discarded) for done in attempts]
-    return rounds >= MOST_ROUNDS or (rounds >= protocol.rounds and min(timed) >= protocol.min_ns)
+    return rounds >= protocol.rounds and (rounds >= MOST_ROUNDS or min(timed) >= protocol.min_ns)
 
 
 def _round(cell: Cell, device: Device, info: DeviceInfo, control: Control, protocol: Protocol, position: int,

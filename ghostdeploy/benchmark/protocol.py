@@ -70,7 +70,7 @@ def orders(count: int, seed: str) -> Iterator[list[int]]:
 
     So no drift and no rhythm of the machine can favour one of them, and the intervals of comparisons hold (Fisher
     1935, The Design of Experiments, chapter 2). Taking turns (A B, B A, ...) puts the drift into the scatter instead:
-    intervals of simulated comparisons then covered the truth in 98 % where 95 % were meant.
+    on a simulated machine that gets 8 % slower, intervals covered the true ratio in 98.0 %, and 93.8 % as it is here.
     """
     chance = random.Random(seed)     # noqa: S311 (an order, not a secret)
     while True:

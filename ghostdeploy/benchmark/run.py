@@ -91,27 +91,18 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
         FileMissing, BundleInvalid, ArtifactRejected: a path cannot be measured.
         DeviceUnsuitable: the device runs none of them.
     """
+    if not paths:
+        raise UsageError("nothing to measure", "no bundle and no file was named", "name a bundle or an artifact file")
     wanted = wishes or Wishes()
     if keep_apps:
         wanted = replace(wanted, close_apps="none")
     setting = Setting(device, runs, rounds, threads, cpus, every_ms, rigorous, wanted,
                       None if runtime is None else Path(runtime))
-    return bench_with(setting, *paths, progress=progress)
-
-
-def bench_with(setting: Setting, *paths: str | Path, progress: Progress = SILENT) -> list[Result]:
-    """The same, with everything but the paths said in one piece.
-
-    Raises:
-        As `bench`.
-    """
-    if not paths:
-        raise UsageError("nothing to measure", "no bundle and no file was named", "name a bundle or an artifact file")
     with opened(setting) as (target, protocol):
         progress.stage("open " + ", ".join(Path(path).name for path in paths))
         found = [subject for path in paths for subject in subjects(Path(path))]
         runnable = that_run_on(target, found, artifact_kind, progress)
-        return told(measure(runnable, target, protocol, progress, setting.wishes))
+        return told(measure(runnable, target, protocol, progress, wanted))
 
 
 def artifact_kind(subject: Subject) -> ArtifactKind:

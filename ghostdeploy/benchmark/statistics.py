@@ -81,11 +81,9 @@ def _student(medians: Values) -> Interval:
 def interpolated(values: Values) -> Interval:
     """Order statistics, interpolated to 95 % (Hettmansperger and Sheather 1986, Statistics & Probability Letters 4).
 
-    Of `ENOUGH_FOR_ORDER_STATISTICS` values and more.
-
-    Between the widest rank that encloses the median with less than 95 % and the one inside which it is more: with 7
-    rounds the ranks alone attain 98.4 or 87.5 %. Simulated (tests/test_calibration.py): 94 to 96 % for skewed,
-    heavy-tailed and bimodal rounds.
+    Of `ENOUGH_FOR_ORDER_STATISTICS` values and more. The ends lie between the innermost rank that attains 95 % and the
+    next one inwards, which does not: with 7 rounds 98.4 and 87.5 %. Skewed, heavy-tailed and bimodal values are covered
+    in 94 to 96 % (tests/test_calibration.py).
     """
     ordered, n = np.sort(values), len(values)
     rank, attained = _rank(n)

@@ -43,7 +43,7 @@ def bench(
     Example: [bold]ghostdeploy bench dist/ghostnet --device local --threads 1,2 -o result.json[/]
     A phone: [bold]ghostdeploy bench dist/ghostnet --device R58M123ABC --cpus big[/]
     """
-    measured = counts(threads)
+    thread_counts = counts(threads)
     if output is not None:
         check_output(output)
     with stages(quiet=as_json) as progress:
@@ -52,8 +52,8 @@ def bench(
         from ghostdeploy.report.terminal import render_results
 
         wanted = phone.wishes(progress)
-        results = run(*paths, device=device, runs=runs, rounds=rounds, threads=measured, cpus=cpus, every_ms=every_ms,
-                      rigorous=rigorous, wishes=wanted, runtime=phone.runtime, progress=progress)
+        results = run(*paths, device=device, runs=runs, rounds=rounds, threads=thread_counts, cpus=cpus,
+                      every_ms=every_ms, rigorous=rigorous, wishes=wanted, runtime=phone.runtime, progress=progress)
         if output is not None:
             progress.stage(f"write {output}")
             save_all(results, output)

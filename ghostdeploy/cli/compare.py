@@ -51,14 +51,15 @@ def compare(
         check_output(path)
     if fail_above is not None and not 1 <= fail_above < float("inf"):
         raise UsageError(f"--fail-above {fail_above} is out of range", "it is a ratio B over A", "for example 1.03")
-    measured = counts(threads)
+    thread_counts = counts(threads)
     with stages(quiet=as_json) as progress:
         progress.stage("read")
         from ghostdeploy.benchmark.run import Setting
         from ghostdeploy.comparison.run import compare_all
         from ghostdeploy.report import comparison as report
 
-        setting = Setting(device, runs, rounds, measured, cpus, wishes=phone.wishes(progress), runtime=phone.runtime)
+        setting = Setting(device, runs, rounds, thread_counts, cpus, wishes=phone.wishes(progress),
+                          runtime=phone.runtime)
         found = compare_all(a, b, threshold=threshold, allow_differences=allow_differences, setting=setting,
                             progress=progress)
         if junit is not None:

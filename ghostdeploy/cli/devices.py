@@ -97,9 +97,8 @@ def _row(entry: Listed) -> tuple[str, ...]:
     info = entry.info
     if info is None:
         return (entry.serial, entry.problem.code if entry.problem else "", "", "", "", "")
-    name = " ".join(filter(None, (info.manufacturer, info.model, info.soc))) or info.abi
     system = info.os if info.api_level is None else f"{info.os} (API {info.api_level})"
-    return entry.serial, name, system, info.abi, _cores(info.cores), f"{info.memory_kb * 1024 / 1e9:.1f} GB"
+    return entry.serial, info.name, system, info.abi, _cores(info.cores), f"{info.memory_kb * 1024 / 1e9:.1f} GB"
 
 
 def _lines(entry: Listed) -> list[tuple[str, str]]:

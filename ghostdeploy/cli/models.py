@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ghostdeploy.cli.output import JsonFlag, emit
 from ghostdeploy.errors import UsageError
+from ghostdeploy.report.cited import cited, mark
 
 if TYPE_CHECKING:
     from ghostdeploy.zoo import Card, Published
@@ -99,16 +101,8 @@ def _top1(card: Card, sources: dict[str, int]) -> str:
     source = next((source for source in card.weights if source.top1 is not None), None)
     if source is None or source.top1_source is None:
         return "-"
-    return f"{source.top1:.1f}{_mark(source.top1_source, sources)}"
+    return escape(f"{source.top1:.1f}{mark(source.top1_source, sources)}")
 
 
 def _published(entry: Published | None, sources: dict[str, int]) -> str:
-    if entry is None:
-        return "-"
-    on = f"{entry.source}; {entry.device}" if entry.device else entry.source
-    value = f"{entry.value:.2f}" if entry.quantity.endswith("_ms") else f"{entry.value:.1f}"
-    return f"{'~' if entry.derived else ''}{value}{_mark(on, sources)}"
-
-
-def _mark(source: str, sources: dict[str, int]) -> str:
-    return rf" \[{sources.setdefault(source, len(sources) + 1)}]"
+    return "-" if entry is None else escape(cited(entry, sources))

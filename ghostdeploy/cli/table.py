@@ -11,6 +11,7 @@ import typer
 from ghostdeploy.cli.conditions import PhoneOptions, with_phone_options
 from ghostdeploy.cli.options import names
 from ghostdeploy.cli.output import JsonFlag, emit, stages
+from ghostdeploy.errors import TableIncomplete
 
 if TYPE_CHECKING:
     from ghostdeploy.benchmark.zoo_run import Measured
@@ -58,6 +59,21 @@ def table(
         write_whole(output / "report.html", page([result for each in measured for result in each.results]))
     emit(_document(measured, output), lambda console: console.print(text, markup=False, highlight=False,
                                                                     soft_wrap=True), as_json=as_json)
+    error = incomplete(measured)
+    if error is not None and as_json:      # the document says it already, and there is only one document
+        raise typer.Exit(error.exit_code)
+    if error is not None:
+        raise error
+
+
+def incomplete(measured: list[Measured]) -> TableIncomplete | None:
+    """The error for models that are not in the table; None where all are."""
+    failed = [each for each in measured if each.failure]
+    if not failed:
+        return None
+    return TableIncomplete(f"{len(failed)} of {len(measured)} models could not be measured",
+                           f"{failed[0].model}: {failed[0].failure}",
+                           "the table was written without them; run the same command again to try them again")
 
 
 def _document(measured: list[Measured], output: Path) -> dict[str, object]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from ghostdeploy.benchmark.result import MeasuredModel, Result
 from ghostdeploy.errors import ResultsIncomparable
 
+WRONG = ("output-mismatch", "output-unstable")      # reasons of a result (benchmark/grade.py)
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -31,10 +33,14 @@ def check(a: Result, b: Result, *, allow_differences: bool) -> tuple[Difference,
     """The differences that the user wanted to stand.
 
     Raises:
-        ResultsIncomparable: there are some, and nobody wanted them; or one of the two holds no latency at all (an
-            emulated processor), which no wish changes.
+        ResultsIncomparable: there are some, and nobody wanted them; or, whatever is wanted, one of the two holds no
+            latency (an emulated processor) or computes something else than its checkpoint: nobody wins by being wrong.
     """
     for result in (a, b):
+        wrong = next((reason for reason in result.summary.reasons if reason.code in WRONG), None)
+        if wrong is not None:
+            raise ResultsIncomparable(f"{result.model.file} computes something else", wrong.text,
+                                      "see `ghostdeploy verify`, and export it again")
         if result.device.emulated:
             raise ResultsIncomparable(f"{result.model.file} was measured on an emulated processor",
                                       "its times are those of the emulator", "measure it on a real device")
@@ -59,13 +65,6 @@ def check_models(a: MeasuredModel, b: MeasuredModel) -> None:
 def _unlike(why: str) -> ResultsIncomparable:
     return ResultsIncomparable("the two differ in more than what is to be compared", why,
                                "measure both alike, or say --allow-differences")
-
-
-def _device(result: Result) -> str:
-    """The very same phone: two of one model differ by more than most changes do (battery, age, other apps)."""
-    device = result.device
-    name = " ".join(filter(None, (device.manufacturer, device.model, device.soc))) or device.abi
-    return f"{name} ({device.serial})"
 
 
 def _system(result: Result) -> str:
@@ -93,6 +92,7 @@ def _cadence(result: Result) -> str:
 
 
 SHARED: dict[str, Callable[[Result], str]] = {
-    "device": _device, "system": _system, "runtime": _runtime, "input size": lambda result: _shapes(result.model),
+    "device": lambda result: result.device.title,       # this very phone: two of a model differ by more than changes do
+    "system": _system, "runtime": _runtime, "input size": lambda result: _shapes(result.model),
     "threads": lambda result: str(result.protocol.threads), "CPUs": _cpus, "cadence": _cadence,
 }

@@ -18,8 +18,7 @@ Code = Literal["one-round", "interval-too-wide", "invalid-result", "not-interlea
 
 SCHEMA_VERSION: Literal[1] = 1
 
-# The smallest change that is worth a verdict: on the machines of our CI the same artifact measured twice, interleaved,
-# differs by up to 1 % (python -m benchmarks.calibration), and nobody ships for less.
+# The smallest difference that is called one. A choice, and no measurement: the width of a grade B.
 THRESHOLD = 0.02
 
 
@@ -90,8 +89,8 @@ def judge(a: Result, b: Result, threshold: float = THRESHOLD, allowed: Sequence[
 
     An interval of 95 % misses 1 once in twenty comparisons of a thing with itself. On a quiet machine the threshold
     makes nothing of it; where the interval is wider than a valid measurement's may be, the ratio must be as far from 1
-    as the interval is wide. (Ten comparisons of an artifact with its copy, intervals 5 to 48 % wide: one was called
-    faster before, ratio 0.91.)
+    as the interval is wide. (Before, one of ten comparisons of an artifact with its copy said faster: a
+    ratio of 0.91, intervals from 7 to 48 % wide.)
     """
     interleaved = a.session is not None and a.session == b.session and len(a.medians_ns()) == len(b.medians_ns())
     found = (paired if interleaved else unpaired)(b.medians_ns(), a.medians_ns())

@@ -57,6 +57,16 @@ class DeviceInfo:
     notes: tuple[str, ...]
     emulated: bool = False
 
+    @property
+    def name(self) -> str:
+        """Manufacturer, model and processor, as far as they are known."""
+        return " ".join(filter(None, (self.manufacturer, self.model, self.soc))) or self.abi
+
+    @property
+    def title(self) -> str:
+        """The name of this very device: two phones of one model are told apart."""
+        return f"{self.name} ({self.serial})" if self.kind == "android" else self.name
+
 
 @dataclass(frozen=True)
 class DeviceState:

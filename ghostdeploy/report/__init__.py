@@ -1,1 +1,1 @@
-"""Placeholder docstring: replaced by whoever owns this package."""
+"""Results for people: on a terminal, as a page, as Markdown and JUnit XML. Nothing here measures or judges."""

@@ -62,7 +62,7 @@ def over_time(result: Result, name: str, colour: str) -> str:
             axes.plot([start + i for i in measured.outliers], [min(runs[i], top) for i in measured.outliers], "x", ms=5,
                       color="#ef4444", clip_on=False)
             axes.axvline(start - 0.5, color=INK, lw=0.4, alpha=0.4)
-            for event in events(measured):
+            for event in _events(measured):
                 axes.annotate(event, (start, 1.0), xycoords=("data", "axes fraction"), fontsize=8, color="#ef4444",
                               rotation=15)
             start += len(runs)
@@ -72,7 +72,7 @@ def over_time(result: Result, name: str, colour: str) -> str:
     return svg()
 
 
-def events(measured: Round) -> tuple[str, ...]:
+def _events(measured: Round) -> tuple[str, ...]:
     """What happened to the device during a round: heat, clocks that were lowered, a round that does not count."""
     before, after = measured.before, measured.after
     found = []

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.report import figures
+from ghostdeploy.report.naming import milliseconds, names_of
 from ghostdeploy.report.published import Standing, standings
 from ghostdeploy.version import VERSION
 
@@ -37,13 +38,13 @@ class Row:
 
 def page(results: Sequence[Result]) -> str:
     """The page as text. Numbers in it are the results' own; `data-value` holds them unrounded."""
-    rows = [Row(_name(result, results), _device(result), result) for result in results]
+    rows = _rows(results)
     models = standings(results)
     environment = Environment(loader=PackageLoader("ghostdeploy.report"), autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)
-    environment.filters["ms"] = _ms
+    environment.filters["ms"] = milliseconds
     return environment.get_template("page.html.j2").render(
-        rows=rows, devices={row.device: row.result.device.serial for row in rows}, models=models,
+        rows=rows, devices=list(dict.fromkeys(row.device for row in rows)), models=models,
         plots=[*_of_results(rows), *_of_models(models)], version=VERSION,
         made=datetime.now(UTC).isoformat(timespec="minutes"), data=_data(results))
 
@@ -76,29 +77,14 @@ def _plot(identity: str, caption: str, svg: str) -> Plot:
     return Plot(identity, caption, Markup(svg))     # noqa: S704 (matplotlib escapes the texts in it)
 
 
-def _device(result: Result) -> str:
-    device = result.device
-    name = " ".join(filter(None, (device.manufacturer, device.model, device.soc))) or device.abi
-    return f"{name} ({device.serial})" if device.kind == "android" else name
-
-
-def _name(result: Result, among: Sequence[Result]) -> str:
-    """As short as tells it from the others: the model, then the file, the threads, the bundle."""
-    def named(other: Result, parts: int) -> str:
-        model, words = other.model, [other.model.file]
-        if len({r.model.name for r in among}) > 1 and model.name != model.file:
-            words.insert(0, model.name)
-        if parts > 0:
-            words.append(f"×{other.protocol.threads}")
-        if parts > 1 and model.bundle:
-            words.append(f"({model.bundle})")
-        return " ".join(words)
-
-    same_device = [r for r in among if _device(r) == _device(result)]
-    for parts in range(3):
-        if sum(named(r, parts) == named(result, parts) for r in same_device) == 1:
-            return named(result, parts)
-    return f"{named(result, 2)}, {result.created}"
+def _rows(results: Sequence[Result]) -> list[Row]:
+    """In the order of the results; names tell those of one device apart."""
+    rows: dict[int, Row] = {}
+    for device in dict.fromkeys(result.device.title for result in results):
+        own = [(place, result) for place, result in enumerate(results) if result.device.title == device]
+        names = names_of([result for _, result in own])
+        rows |= {place: Row(name, device, result) for (place, result), name in zip(own, names, strict=True)}
+    return [rows[place] for place in range(len(results))]
 
 
 def _data(results: Sequence[Result]) -> Markup:
@@ -110,7 +96,3 @@ def _data(results: Sequence[Result]) -> Markup:
         documents.append(document)
     text = json.dumps(documents, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))         # noqa: S704
-
-
-def _ms(value: float) -> str:
-    return f"{value:.1f}" if value >= 100 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"

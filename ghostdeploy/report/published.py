@@ -25,10 +25,10 @@ class Standing:
     cpu_ms: Published | None
     results: tuple[Result, ...]
 
-    def lowest_ms(self, serial: str | None = None) -> float | None:
-        """The lowest latency in float32 with one thread that may be quoted; on one device, or on any."""
+    def lowest_ms(self, device: str | None = None) -> float | None:
+        """The lowest latency in float32 with one thread that may be quoted; on the device of this title, or on any."""
         return min((r.summary.median_ms for r in self.results if r.summary.valid and r.model.precision == "fp32"
-                    and r.protocol.threads == 1 and not r.device.emulated and serial in (None, r.device.serial)),
+                    and r.protocol.threads == 1 and not r.device.emulated and device in (None, r.device.title)),
                    default=None)
 
 

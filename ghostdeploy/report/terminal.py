@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ghostdeploy.benchmark import statistics
 from ghostdeploy.benchmark.result import Result
+from ghostdeploy.report.naming import milliseconds, names_of
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 BINS = 24
@@ -24,7 +25,7 @@ def render_results(console: Console, results: Sequence[Result]) -> None:
     Two narrow tables instead of a wide one: both fit into 80 columns.
     """
     _heading(console, results)
-    names = _names(results)
+    names = [escape(name) for name in names_of(results)]
     latency = _table("ms", "median", "95 % interval", "p90", "p99", "min", "grade")
     costs = _table("", "load ms", "first ms", "memory MB", "distribution: min … p99")
     for name, result in zip(names, results, strict=True):
@@ -67,26 +68,15 @@ def _table(first: str, *titles: str) -> Table:
     return table
 
 
-def _names(results: Sequence[Result]) -> list[str]:
-    """File names; with the thread count or the bundle where those tell results apart."""
-    threads = len({result.protocol.threads for result in results}) > 1
-    bundles = {(result.model.file, result.model.bundle) for result in results}
-    names = []
-    for result in results:
-        twice = len({bundle for file, bundle in bundles if file == result.model.file}) > 1
-        name = f"{result.model.bundle}/{result.model.file}" if twice and result.model.bundle else result.model.file
-        names.append(escape(name) + (f" ×{result.protocol.threads}" if threads else ""))
-    return names
-
-
 def _latency(result: Result) -> tuple[str, ...]:
     summary = result.summary
     if result.device.emulated:      # its times are no latency, and are not shown as one
         return (*[UNKNOWN] * 5, "[red]emulated[/]")
     low, high = summary.interval_ms
     verdict = summary.grade if summary.valid else f"{summary.grade}, invalid"
-    return (f"[bold]{_ms(summary.median_ms)}[/]", f"{_ms(low)}–{_ms(high)}", _ms(summary.p90_ms), _ms(summary.p99_ms),
-            _ms(summary.min_ms), f"[{GRADE_COLOURS[summary.grade]}]{verdict}[/]")
+    times = [milliseconds(value) for value in (summary.p90_ms, summary.p99_ms, summary.min_ms)]
+    return (f"[bold]{milliseconds(summary.median_ms)}[/]", f"{milliseconds(low)}–{milliseconds(high)}", *times,
+            f"[{GRADE_COLOURS[summary.grade]}]{verdict}[/]")
 
 
 def _costs(result: Result) -> tuple[str, ...]:
@@ -94,7 +84,7 @@ def _costs(result: Result) -> tuple[str, ...]:
     memory = "" if summary.artifact_mb is None else f"{summary.artifact_mb:.1f}"
     if result.device.emulated:
         return UNKNOWN, UNKNOWN, memory, UNKNOWN
-    return _ms(summary.load_ms), _ms(summary.first_ms), memory, f"▕{histogram(result)}▏"
+    return milliseconds(summary.load_ms), milliseconds(summary.first_ms), memory, f"▕{histogram(result)}▏"
 
 
 def _remarks(console: Console, name: str, result: Result) -> None:
@@ -114,9 +104,3 @@ def _remarks(console: Console, name: str, result: Result) -> None:
 def _threads(results: Sequence[Result]) -> str:
     counts = sorted({result.protocol.threads for result in results})
     return f"{', '.join(map(str, counts))} thread{'s' if counts != [1] else ''}"
-
-
-def _ms(value: float) -> str:
-    """Three significant digits, and never fewer than the clock deserves."""
-    return f"{value:.0f}" if value >= 1000 else f"{value:.1f}" if value >= 100 else f"{value:.2f}" if value >= 1 \
-        else f"{value:.3f}"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.benchmark.zoo_run import Measured
 from ghostdeploy.lowering.artifact import Format
+from ghostdeploy.report.cited import cited
 from ghostdeploy.report.published import Standing, standings
-from ghostdeploy.zoo import Published
 
 
 def markdown(measured: Sequence[Measured]) -> str:
@@ -31,26 +31,18 @@ def _where(results: Sequence[Result]) -> list[str]:
     if not results:
         return []
     device, protocol = results[0].device, results[0].protocol
-    name = " ".join(filter(None, (device.manufacturer, device.model, device.soc))) or device.abi
-    text = (f"{name}, {results[0].created[:10]}; {protocol.rounds} rounds of {protocol.runs} runs, float32, each model "
-            "at its own input size; **random weights: latency only**. In brackets the 95 % interval; * marks what "
-            "may not be quoted (a noisy machine). Published values are their sources' own, on their own devices; ~ is "
-            "one that the source gives as a difference; empty is what nobody published.")
+    text = (f"{device.name}, {results[0].created[:10]}; {protocol.rounds} rounds of {protocol.runs} runs, float32, "
+            "each model at its own input size; **random weights: latency only**. In brackets the 95 % interval; * "
+            "marks what may not be quoted (a noisy machine). Published values are their sources' own, on their own "
+            "devices; ~ is one that the source gives as a difference; empty is what nobody published.")
     return [text, "", *(["**The device is emulated: it has no latency.**", ""] if device.emulated else [])]
 
 
 def _line(standing: Standing, kinds: Sequence[tuple[Format, int]], sources: dict[str, int]) -> list[str]:
     cells = [standing.title, f"{standing.params / 1e6:.2f}", f"{standing.macs / 1e6:.0f}",
-             _published(standing.top1, sources), _published(standing.phone_ms, sources)]
+             *("" if entry is None else cited(entry, sources) for entry in (standing.top1, standing.phone_ms))]
     own = {(r.model.format, r.protocol.threads): r for r in standing.results}
     return cells + [_measured(own.get(kind)) for kind in kinds]
-
-
-def _published(entry: Published | None, sources: dict[str, int]) -> str:
-    if entry is None:
-        return ""
-    source = f"{entry.source}; {entry.device}" if entry.device else entry.source
-    return f"{'~' if entry.derived else ''}{entry.value} [{sources.setdefault(source, len(sources) + 1)}]"
 
 
 def _measured(result: Result | None) -> str:

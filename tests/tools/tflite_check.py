@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from torch import nn
 
@@ -18,6 +16,7 @@ from ghostdeploy.lowering.artifact import Lowered, Precision
 from ghostdeploy.lowering.tflite import lower_tflite
 from ghostdeploy.lowering.tflite.delegation import load
 from ghostdeploy.trace import trace
+from tests.missing import missing
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,10 +70,7 @@ def foreign(environment: str, script: str, *arguments: str) -> Any:
     """
     python = ROOT / f".venv-{environment}" / "bin" / "python"
     if not python.exists():
-        sentence = f"{python.parent.parent.name} is missing: `make test` sets it up"
-        if os.environ.get("CI"):
-            pytest.fail(sentence)
-        pytest.skip(sentence)
+        missing(f"{python.parent.parent.name} is missing: `make test` sets it up")
     done = subprocess.run([python, ROOT / "tests" / "tools" / script, *arguments], capture_output=True, text=True,
                           timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
