@@ -111,6 +111,13 @@ def test_what_differs_in_more_than_the_artifact_is_refused(what: str, other: Res
     assert "differences-allowed" in [remark.code for remark in found.reasons]
 
 
+def test_a_measurement_is_not_compared_with_itself(tmp_path: Path) -> None:
+    """The same file named twice says "same" for ever."""
+    STEADY.save(tmp_path / "a.json")
+    with pytest.raises(ResultsIncomparable, match="the same measurement"):
+        ghostdeploy.compare(tmp_path / "a.json", tmp_path / "a.json")
+
+
 def test_two_phones_of_one_model_are_two_devices() -> None:
     one, other = (replace(STEADY, device=replace(BASE.device, kind="android", serial=serial)) for serial in ("A", "B"))
     with pytest.raises(ResultsIncomparable, match="more than"):

@@ -34,7 +34,8 @@ def check(a: Result, b: Result, *, allow_differences: bool) -> tuple[Difference,
 
     Raises:
         ResultsIncomparable: there are some, and nobody wanted them; or, whatever is wanted, one of the two holds no
-            latency (an emulated processor) or computes something else than its checkpoint: nobody wins by being wrong.
+            latency (an emulated processor) or computes something else than its checkpoint (nobody wins by being wrong),
+            or the two are the same measurement.
     """
     for result in (a, b):
         wrong = next((reason for reason in result.summary.reasons if reason.code in WRONG), None)
@@ -44,6 +45,8 @@ def check(a: Result, b: Result, *, allow_differences: bool) -> tuple[Difference,
         if result.device.emulated:
             raise ResultsIncomparable(f"{result.model.file} was measured on an emulated processor",
                                       "its times are those of the emulator", "measure it on a real device")
+    if a == b:
+        raise ResultsIncomparable("A and B are one and the same measurement", "", "name another result")
     found = differences(a, b)
     if found and not allow_differences:
         raise _unlike("; ".join(map(str, found)))

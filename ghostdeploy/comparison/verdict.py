@@ -127,8 +127,8 @@ def _verdict(found: Ratio, threshold: float) -> tuple[Verdict, list[Remark]]:
 
 
 def _invalid(results: Sequence[Result], interleaved: bool) -> Remark:
-    why = "; ".join(f"{r.model.file}: {reason.text}" for r in results for reason in r.summary.reasons
-                    if reason.invalidates)
+    why = "; ".join(dict.fromkeys(f"{r.model.file}: {reason.text}" for r in results for reason in r.summary.reasons
+                                  if reason.invalidates))
     worth = "the ratio within the run stands" if interleaved else "no verdict can rest on it"
     return Remark("invalid-result", f"a latency may not be quoted by itself ({why}); {worth}")
 
