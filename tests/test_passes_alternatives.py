@@ -148,7 +148,7 @@ def test_ordinary_taps_amplify_less() -> None:
 
 def test_taps_without_factors_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The guard itself: with roots that are wrong, nothing is rewritten."""
-    monkeypatch.setattr(five.np, "roots", lambda taps: np.ones(4))
+    monkeypatch.setattr(five.np.linalg, "eigvals", lambda companions: np.ones(companions.shape[:-1]))
     layer = nn.Conv2d(2, 2, (1, 5), padding=(0, 2), groups=2)
     _, (outcome,) = rewritten(layer, torch.randn(1, 2, 6, 9), FiveTapsAsThreeAndThree(anywhere))
     assert (outcome.changed, outcome.refused[0].why) == (0, "some taps have no factors in float64")

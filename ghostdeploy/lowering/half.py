@@ -8,7 +8,8 @@ from torch.fx import GraphModule
 from ghostdeploy import graph
 from ghostdeploy.errors import UnsupportedOperator
 from ghostdeploy.lowering.passes.aten import aten
-from ghostdeploy.lowering.passes.base import emit, propagate_shapes
+from ghostdeploy.lowering.passes.base import emit
+from ghostdeploy.lowering.passes.shapes import Shapes
 from ghostdeploy.wording import first_sentence
 
 HALF_LIMIT = torch.finfo(torch.float16).max
@@ -29,7 +30,7 @@ def halve(module: GraphModule, example: graph.Example) -> None:
     _cast_at_borders(module)
     graph.clean(module)
     try:
-        propagate_shapes(module, example)
+        Shapes().refresh(module, example)
     except RuntimeError as error:
         raise UnsupportedOperator("the graph mixes float16 and float32", first_sentence(error),
                                   "export with --precision fp32") from None

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx import GraphModule, Node
-from torch.fx.passes.fake_tensor_prop import FakeTensorProp
 from torch.utils import _pytree as pytree
 
 from ghostdeploy import graph
 from ghostdeploy.debugging import debugging
 from ghostdeploy.errors import LoweringFailed
 from ghostdeploy.graph import Example
+from ghostdeploy.lowering.passes.shapes import Shapes
 
 # A rewrite may change the order of float32 operations, never the mathematics. The largest difference that one pass made
 # in eight models of the zoo was 1e-6 of the output's largest value (hard-sigmoid in mobilenetv3_large_100); models with
@@ -111,29 +110,23 @@ def run(
     """
     prove = debugging() if prove is None else prove
     reference = _outputs(module, example) if prove else []
-    outcomes = []
+    shapes, outcomes = Shapes(), []
     for rewrite in rewrites:
-        outcome = _run_one(rewrite, module, example)
+        outcome = _run_one(rewrite, module, example, shapes)
         outcomes.append(outcome)
         if prove and outcome.changed:
             reference = _compared(rewrite, reference, _outputs(module, example))
     return tuple(outcomes)
 
 
-def propagate_shapes(module: GraphModule, example: Example) -> None:
-    """Recompute every `meta["val"]` from the shape of the input."""
-    mode = FakeTensorMode(allow_non_fake_inputs=True)  # parameters stay real tensors; only activations are faked
-    FakeTensorProp(module, mode).propagate(*graph.inputs(example))
-
-
-def _run_one(rewrite: Rewrite, module: GraphModule, example: Example) -> Outcome:
+def _run_one(rewrite: Rewrite, module: GraphModule, example: Example, shapes: Shapes) -> Outcome:
     total = 0
     for _ in range(MAX_SWEEPS):
         changed, refused = _sweep(rewrite, module)
         if not changed:
             break
         graph.clean(module)
-        propagate_shapes(module, example)
+        shapes.refresh(module, example)
         total += changed
     for node in module.graph.nodes:
         broken = rewrite.violation(module, node) if node.op == "call_function" else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -17,9 +19,12 @@ from ghostdeploy.lowering.passes.convolutions import geometry, is_depthwise, unk
 EXACT = 1e-9
 # A tap this small beside the largest adds less than float32 rounds off, and is a root beyond the reach of float64.
 NOTHING = 1e-12
+# The imaginary part, beside the largest coefficient, that a product of two conjugate roots keeps from rounding.
+REAL = 1e-9
 PAIRINGS = (((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2)))
 
 Array = npt.NDArray[np.float64]
+Scalar = TypeVar("Scalar", np.float64, np.complex128)
 
 
 class FiveTapsAsThreeAndThree(Alternative):
@@ -81,46 +86,56 @@ def _taps(module: GraphModule, node: Node) -> Array:
 
 
 def _factors(taps: Array) -> tuple[Array, Array]:
-    """Two arrays [channels, 3] whose products as polynomials are `taps` [channels, 5], each with its best pairing."""
-    found = [_best(row) for row in taps]
-    return np.stack([first for first, _ in found]), np.stack([second for _, second in found])
+    """Two arrays [channels, 3] whose products as polynomials are `taps` [channels, 5].
+
+    Of the pairs of real quadratics the one that amplifies least; the largest coefficient of the first is 1.
+    """
+    taps = np.where(np.abs(taps) < NOTHING * np.abs(taps).max(axis=1, keepdims=True), 0.0, taps)
+    linear = _linear_factors(taps)
+    pairs = [tuple(_quadratics(linear[:, list(pair)]) for pair in pairing) for pairing in PAIRINGS]
+    first, second = (np.stack(side, axis=1) for side in zip(*pairs, strict=True))       # [channels, pairings, 3]
+    gain = np.abs(_products(first, second)).max(axis=-1)
+    amplified = np.abs(first).sum(axis=-1) * np.abs(second).sum(axis=-1) / gain
+    # Complex roots come in conjugate pairs, so that one pairing is always real; the others are NaN here.
+    best = np.nanargmin(amplified, axis=1)[:, None, None]
+    first, second = (np.take_along_axis(side, best, axis=1)[:, 0] for side in (first, second))
+    product = _products(first, second)
+    at = np.abs(product).argmax(axis=1)[:, None]
+    return first, second * np.take_along_axis(taps, at, axis=1) / np.take_along_axis(product, at, axis=1)
 
 
-def _best(taps: Array) -> tuple[Array, Array]:
-    """The pair of real quadratics that amplifies least, the first with its largest tap at 1."""
-    taps = np.where(np.abs(taps) < NOTHING * np.abs(taps).max(), 0.0, taps)
-    roots = list(np.roots(taps))            # leading zeros are roots at infinity: they leave quadratics of less degree
-    roots += [np.inf] * (4 - len(roots))
-    best: tuple[Array, Array] | None = None
-    for pairing in PAIRINGS:
-        first, second = (_quadratic([roots[i] for i in pair]) for pair in pairing)
-        if first is None or second is None:
-            continue
-        second = second * _scale(taps, np.convolve(first, second))
-        if best is None or np.abs(first).sum() * np.abs(second).sum() < np.abs(best[0]).sum() * np.abs(best[1]).sum():
-            best = first, second
-    assert best is not None      # complex roots come in conjugate pairs: one pairing is always real
-    return best
+def _linear_factors(taps: Array) -> npt.NDArray[np.complex128]:
+    """[channels, 4, 2]: x minus each root; leading zeros are roots at infinity, whose factor is the constant 1."""
+    factors = np.zeros((len(taps), 4, 2), np.complex128)
+    factors[..., 1] = 1.0
+    leading = np.where(taps.any(axis=1), (taps != 0).argmax(axis=1), 4)
+    for degree in range(1, 5):
+        rows = np.flatnonzero(leading == 4 - degree)
+        companions = np.zeros((len(rows), degree, degree))
+        companions[:, 1:, :-1] = np.eye(degree - 1)
+        companions[:, 0] = -taps[rows, 5 - degree:] / taps[rows, 4 - degree, None]
+        factors[rows, :degree, 0] = 1.0
+        factors[rows, :degree, 1] = -np.linalg.eigvals(companions)
+    return factors
 
 
-def _quadratic(roots: list[complex]) -> Array | None:
-    """Coefficients of degree 2, 1, 0 with these roots and a largest magnitude of 1; None where they are not real."""
-    finite = [root for root in roots if np.isfinite(root)]
-    polynomial = np.atleast_1d(np.poly(finite))
-    if np.abs(polynomial.imag).max() > 1e-9 * np.abs(polynomial).max():
-        return None
-    padded = np.concatenate([np.zeros(3 - len(polynomial)), polynomial.real])
-    scaled: Array = padded / np.abs(padded).max()
+def _quadratics(linear: npt.NDArray[np.complex128]) -> Array:
+    """[channels, 3]: the product of two linear factors, its largest magnitude 1; NaN where it is not real."""
+    product = _products(linear[:, 0], linear[:, 1])
+    largest = np.abs(product).max(axis=-1, keepdims=True)
+    real: Array = np.where(np.abs(product.imag).max(axis=-1, keepdims=True) > REAL * largest, np.nan, product.real)
+    scaled: Array = real / np.abs(real).max(axis=-1, keepdims=True)
     return scaled
 
 
-def _scale(taps: Array, product: Array) -> float:
-    """The factor between a product of quadratics and the taps, where the product is largest."""
-    at = int(np.abs(product).argmax())
-    return float(taps[at] / product[at])
+def _products(first: npt.NDArray[Scalar], second: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+    """Products of polynomials, coefficients in the last dimension."""
+    product = np.zeros((*first.shape[:-1], first.shape[-1] + second.shape[-1] - 1), first.dtype)
+    for power in range(first.shape[-1]):
+        product[..., power:power + second.shape[-1]] += first[..., power, None] * second
+    return product
 
 
 def _exact(taps: Array, first: Array, second: Array) -> bool:
     """Are the products of the factors the taps, in every channel?"""
-    products = np.stack([np.convolve(a, b) for a, b in zip(first, second, strict=True)])
-    return bool((np.abs(products - taps).sum(axis=1) <= EXACT * np.abs(taps).sum(axis=1)).all())
+    return bool((np.abs(_products(first, second) - taps).sum(axis=1) <= EXACT * np.abs(taps).sum(axis=1)).all())
