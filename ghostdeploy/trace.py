@@ -19,7 +19,7 @@ from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx import Graph, GraphModule, Node, config
 from torch.utils import _pytree as pytree
 
-from ghostdeploy import collector
+from ghostdeploy import blocks, collector
 from ghostdeploy.calling import call
 from ghostdeploy.errors import ExportFailed, GhostdeployError
 from ghostdeploy.functional import NotFunctionalError, make_functional
@@ -50,11 +50,11 @@ def trace(module: nn.Module, example: torch.Tensor) -> GraphModule:
         except Exception as error:
             raise _explained(module, example, error) from None
         try:
-            return make_functional(_lifted(program))
+            return _marked(make_functional(_lifted(program)))
         except NotFunctionalError:
             pass
         try:
-            return make_functional(_lifted(program.run_decompositions({})))
+            return _marked(make_functional(_lifted(program.run_decompositions({}))))
         except NotFunctionalError as error:
             raise ExportFailed(f"{type(module).__name__} cannot become a functional graph", str(error)) from None
 
@@ -85,6 +85,11 @@ def _without_stacks() -> Iterator[None]:
         yield
     finally:
         config.do_not_emit_stack_traces = before
+
+
+def _marked(module: GraphModule) -> GraphModule:
+    blocks.mark(module)
+    return module
 
 
 def _explained(module: nn.Module, example: torch.Tensor, error: Exception) -> GhostdeployError:

@@ -58,7 +58,7 @@ class Protocol:
 
     def job(self, subject: Subject, threads: int, task: Task) -> Job:
         """The job of one process. The memory pass is not timed, so a few runs and no warm-up do."""
-        runs = self.runs if task == "time" else MEMORY_RUNS
+        runs = MEMORY_RUNS if task == "memory" else self.runs
         deadline = (START_SECONDS + (self.warm_up.max_ns + self.every_ns * runs) / 1e9
                     + SECONDS_PER_RUN * (runs + self.warm_up.fair_runs))
         return Job(subject.path, subject.model.format, task, subject.inputs, subject.outputs, threads, self.cpus, runs,

@@ -22,6 +22,7 @@ from ghostdeploy.device.warmup import WarmUp, WarmUpRule
 from ghostdeploy.errors import ResultInvalid, UsageError
 from ghostdeploy.lowering.artifact import Delegation, Format, Precision, TensorSpec
 from ghostdeploy.parity import Parity
+from ghostdeploy.profiling.record import Profile
 
 if TYPE_CHECKING:
     import pandas
@@ -123,7 +124,7 @@ class Result:
     """One artifact, measured with one thread count on one device.
 
     `session` is shared by the results of one interleaved run, whose rounds of equal number stood beside each other;
-    None in results of before 2026-11-27.
+    None in results of before 2026-11-27. `profile` says where the time goes, if that was asked.
     """
 
     schema_version: Literal[1]
@@ -140,6 +141,7 @@ class Result:
     parity: Parity | None
     findings: tuple[Finding, ...] = ()
     session: str | None = None
+    profile: Profile | None = None
 
     def medians_ns(self) -> tuple[float, ...]:
         """The median of each round that counts, in the order of the rounds."""

@@ -19,6 +19,8 @@ from ghostdeploy.device.base import ArtifactKind, Core, Device
 from ghostdeploy.device.control import Wishes
 from ghostdeploy.device.suitable import that_run_on
 from ghostdeploy.errors import UsageError
+from ghostdeploy.profiling.profile import profile as profile_of
+from ghostdeploy.profiling.profile import refusal, require_profilable
 from ghostdeploy.progress import SILENT, Progress
 
 MOST_EVERY_MS = 3_600_000.0
@@ -63,8 +65,8 @@ def opened(setting: Setting) -> Iterator[tuple[Device, Protocol]]:
 
 def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rounds: int = 5,
           threads: Threads = 1, cpus: str | None = None, every_ms: float = 0.0, rigorous: bool = False,
-          keep_apps: bool = False, wishes: Wishes | None = None, runtime: str | Path | None = None,
-          progress: Progress = SILENT) -> list[Result]:
+          profile: bool = False, keep_apps: bool = False, wishes: Wishes | None = None,
+          runtime: str | Path | None = None, progress: Progress = SILENT) -> list[Result]:
     """Measure bundles (every artifact in them) and bare artifact files, interleaved.
 
     Args:
@@ -77,6 +79,7 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
         cpus: "big", "all" or a hexadecimal mask to pin to; None leaves the scheduler free.
         every_ms: milliseconds between the starts of runs, an app's cadence; 0 is back to back, an hour the most.
         rigorous: at least 7 rounds of 1024 runs, and as many rounds as give 60 s of runs.
+        profile: also find where the time goes, by block and operator; on this machine only.
         keep_apps: leave other apps open; the same as `Wishes(close_apps="none")`.
         wishes: how a phone is to be while it is measured. Nothing of this machine is ever changed.
         runtime: for phones: a library of your own (.so, .aar) to measure with, instead of the pinned one.
@@ -86,7 +89,7 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
         see `Result.summary.valid` and `.reasons`.
 
     Raises:
-        UsageError: no paths, or a number is out of range.
+        UsageError: no paths, a number is out of range, or nothing of it can be profiled.
         DeviceNotFound, AffinityRefused, RunnerFailed: see `Device`.
         FileMissing, BundleInvalid, ArtifactRejected: a path cannot be measured.
         DeviceUnsuitable: the device runs none of them.
@@ -102,7 +105,19 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
         progress.stage("open " + ", ".join(Path(path).name for path in paths))
         found = [subject for path in paths for subject in subjects(Path(path))]
         runnable = that_run_on(target, found, artifact_kind, progress)
-        return told(measure(runnable, target, protocol, progress, wanted))
+        if profile:
+            require_profilable(runnable, target, progress)
+        results = told(measure(runnable, target, protocol, progress, wanted))
+        return _profiled(results, runnable, target, protocol, progress) if profile else results
+
+
+def _profiled(results: Sequence[Result], measured: Sequence[Subject], target: Device, protocol: Protocol,
+              progress: Progress) -> list[Result]:
+    """The results with the profiles of those that can have one."""
+    cells = [(subject, threads) for subject in measured for threads in protocol.threads]
+    return [result if refusal(subject) else
+            replace(result, profile=profile_of(subject, threads, target, protocol, progress))
+            for result, (subject, threads) in zip(results, cells, strict=True)]
 
 
 def artifact_kind(subject: Subject) -> ArtifactKind:

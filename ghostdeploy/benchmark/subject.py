@@ -17,7 +17,7 @@ from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.device.runtimes.base import Array
 from ghostdeploy.digest import sha256
 from ghostdeploy.errors import BundleInvalid, FileMissing, FileUnreadable
-from ghostdeploy.lowering.artifact import Format, TensorSpec
+from ghostdeploy.lowering.artifact import Format, Stretch, TensorSpec
 from ghostdeploy.parity import limit_for
 
 
@@ -33,7 +33,8 @@ class Golden:
 class Subject:
     """One artifact, ready to be measured. `sample` holds each input in the library's order (NCHW).
 
-    `half_arithmetic` is how the manifest wants it run; a bare file says nothing, and is run as it is.
+    `half_arithmetic` is how the manifest wants it run; a bare file says nothing, and is run as it is. `stretches` says
+    which operators of a `.tflite` belong to which block of the model, where the manifest does.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class Subject:
     input: str
     golden: Golden | None = field(repr=False)
     half_arithmetic: bool = False
+    stretches: tuple[Stretch, ...] = ()
 
 
 def subjects(path: Path) -> tuple[Subject, ...]:
@@ -83,7 +85,8 @@ def _of_bundle(bundle: Bundle, artifact: Artifact) -> Subject:
     golden = Golden(_tensor(bundle.golden.output),
                     limit_for(artifact.precision, bundle.manifest["fusion"].get("noise"), artifact.simulated_error))
     return Subject(artifact.file, model, artifact.inputs, artifact.outputs, (_tensor(bundle.golden.input),),
-                   f"golden input of the bundle ({bundle.golden.image.name})", golden, artifact.half_arithmetic)
+                   f"golden input of the bundle ({bundle.golden.image.name})", golden, artifact.half_arithmetic,
+                   artifact.stretches)
 
 
 def _tensor(path: Path) -> Array:

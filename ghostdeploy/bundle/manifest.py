@@ -55,6 +55,7 @@ def artifact(file: Path, lowered: Lowered, parity: Parity, quality: Quality | No
         "delegation": None if lowered.delegation is None else dataclasses.asdict(lowered.delegation),
         "parity": to_json(parity),
         "passes": dict(lowered.passes),
+        **({"blocks": [dataclasses.asdict(each) for each in lowered.stretches]} if lowered.stretches else {}),
         **({} if computed is None else {"arithmetic": to_json(computed)}),
         **({} if quality is None else {"quantisation": quality.as_dict()}),
     }

@@ -14,7 +14,7 @@ from ghostdeploy.bundle.staging import MANIFEST
 from ghostdeploy.bundle.sums import SUMS, read_sums
 from ghostdeploy.digest import sha256
 from ghostdeploy.errors import BundleInvalid, FileMissing
-from ghostdeploy.lowering.artifact import Delegation, Format, Precision, TensorSpec
+from ghostdeploy.lowering.artifact import Delegation, Format, Precision, Stretch, TensorSpec
 from ghostdeploy.preprocessing import Preprocessing
 
 AGAIN = "export the bundle again"
@@ -25,7 +25,8 @@ class Artifact:
     """A model file of a bundle, as the manifest describes it.
 
     `half_arithmetic`: the runtime is to be asked to compute in half precision; the file alone does not say it.
-    `simulated_error`: of int8, what it costs in theory; see `limit_for`.
+    `simulated_error`: of int8, what it costs in theory; see `limit_for`. `stretches`: of a `.tflite`, which of its
+    operators belong to which block of the model; empty in bundles of before 2026-11-29.
     """
 
     file: Path
@@ -38,6 +39,7 @@ class Artifact:
     half_arithmetic: bool
     simulated_error: float | None = None
     delegation: Delegation | None = None
+    stretches: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -174,4 +176,5 @@ def _artifact(root: Path, entry: dict[str, Any]) -> Artifact:
     return Artifact(_member(root, entry["file"]), entry["format"], entry["precision"], entry["sha256"], entry["size"],
                     inputs, outputs, entry.get("arithmetic", {}).get("by") == "runtime",
                     entry.get("quantisation", {}).get("simulated_error"),
-                    None if entry["delegation"] is None else Delegation(**entry["delegation"]))
+                    None if entry["delegation"] is None else Delegation(**entry["delegation"]),
+                    tuple(Stretch(**each) for each in entry.get("blocks", ())))

@@ -13,7 +13,7 @@ from ghostdeploy.device.runtimes.base import Array, RuntimeInfo
 from ghostdeploy.device.warmup import ANDROIDX, WarmUp, WarmUpRule
 from ghostdeploy.lowering.artifact import Format, TensorSpec
 
-Task = Literal["infer", "time", "memory"]
+Task = Literal["infer", "time", "memory", "profile"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Job:
     """One fresh process with one artifact.
 
     `infer` runs every sample once (none: the artifact is only opened, for its specs); `time` measures on the first
-    sample; `memory` runs the first sample `runs` times while nothing is timed. Samples are NCHW (see
+    sample; `memory` runs the first sample `runs` times while nothing is timed; `profile` finds where the time goes: in
+    the operators of a `.tflite`, in `parts` of another artifact. Samples are NCHW (see
     `ghostdeploy.tensors`); the device brings them into the layouts of `inputs`.
 
     Attributes:
@@ -33,6 +34,7 @@ class Job:
         deadline_s: wall-clock seconds after which the process is a hang.
         half_arithmetic: have XNNPACK compute the floats of a .tflite in half precision where the device can; where it
             cannot, they are computed in float32, and the report says so.
+        parts: of a profile, artifacts of the same format that together compute what this one does, in that order.
     """
 
     artifact: Path
@@ -47,6 +49,7 @@ class Job:
     every_ns: int = 0
     deadline_s: float = 120.0
     half_arithmetic: bool = False
+    parts: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,23 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class PartTime:
+    """A part of an artifact (an operator as its runtime calls it, or a file), and nanoseconds of one run."""
+
+    name: str
+    ns: float
+
+
+@dataclass(frozen=True)
+class Profiled:
+    """Where the time of an artifact goes; parts in the order of execution, all from the same `runs` runs."""
+
+    whole_ns: float
+    parts: tuple[PartTime, ...]
+    runs: int
+
+
+@dataclass(frozen=True)
 class RoundReport:
     """What one fresh process did. `load_ns` is defined by `Runtime.load`.
 
@@ -110,6 +130,7 @@ class RoundReport:
     timing: Timing | None
     memory: Memory | None
     half_arithmetic: bool = False
+    profile: Profiled | None = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from ghostdeploy.device import measuring, processinfo, records
 from ghostdeploy.device.exchange import Exchange, Failure, Reply
-from ghostdeploy.device.job import Job, Memory, RoundReport, Threads, Timing
+from ghostdeploy.device.job import Job, Memory, Profiled, RoundReport, Threads, Timing
+from ghostdeploy.device.profiled import profiled
 from ghostdeploy.device.runtimes import runtime
 from ghostdeploy.device.runtimes.base import Array, Session
 from ghostdeploy.errors import AffinityRefused, ArtifactRejected, GhostdeployError, RunnerFailed
@@ -66,7 +67,7 @@ def perform(job: Job, samples: list[list[Array]], exchange: Exchange) -> tuple[R
     done = _work(job, session, [_arranged(sample, inputs) for sample in samples], idle_kb, exchange)
     threads = Threads(job.threads, 1 + len(processinfo.threads()) - before)
     report = RoundReport(chosen.info(), inputs, outputs, threads, processinfo.affinity(), load_ns, done.first_ns,
-                         done.timing, done.memory)
+                         done.timing, done.memory, profile=done.profile)
     return report, [[from_layout(array, spec.layout) for array, spec in zip(got, outputs, strict=True)]
                     for got in done.outputs]
 
@@ -79,6 +80,7 @@ class Work:
     outputs: list[list[Array]]
     timing: Timing | None = None
     memory: Memory | None = None
+    profile: Profiled | None = None
 
 
 def _work(job: Job, session: Session, samples: list[list[Array]], idle_kb: int | None, exchange: Exchange) -> Work:
@@ -93,6 +95,9 @@ def _work(job: Job, session: Session, samples: list[list[Array]], idle_kb: int |
         return Work(first_ns, [first, last], timing=timing)
     if idle_kb is not None:
         return Work(first_ns, [first], memory=measuring.memory_after(session, samples[0], job.runs, idle_kb, loaded_kb))
+    if job.task == "profile":
+        exchange.put_stage("the profile")
+        return Work(first_ns, [first], profile=profiled(job, session, samples[0]))
     return Work(first_ns, [first, *_infer(session, samples[1:], exchange)])
 
 

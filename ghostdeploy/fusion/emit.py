@@ -104,5 +104,6 @@ class _Writer:
     def call(self, target: Any, args: tuple[Any, ...]) -> Node:
         node = self.module.graph.call_function(target, args)
         node.meta["val"] = self.value
+        node.meta["block"] = self.plan.node.meta.get("block")
         self.new.add(node)
         return node

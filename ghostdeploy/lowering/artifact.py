@@ -42,6 +42,14 @@ class Delegation:
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """Operators of a `.tflite`, in a row, that compute one block of the model; see `ghostdeploy.blocks`."""
+
+    block: str
+    operators: int
+
+
+@dataclass(frozen=True)
 class RuntimeNeed:
     """The runtime an artifact needs: its name, the lowest version with every operator."""
 
@@ -55,6 +63,7 @@ class Lowered:
 
     Attributes:
         passes: what each rewrite changed, in the order they ran.
+        stretches: of a `.tflite`, which of its operators belong to which block of the model, in their order.
         int8: of an int8 artifact, what was decided, and the graph that torch runs with the same steps.
     """
 
@@ -66,4 +75,5 @@ class Lowered:
     delegation: Delegation | None
     runtime: RuntimeNeed
     passes: tuple[tuple[str, int], ...] = ()
+    stretches: tuple[Stretch, ...] = ()
     int8: Choice | None = field(default=None, repr=False, compare=False)

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ghostdeploy.benchmark.result import Result
-from ghostdeploy.report import figures
+from ghostdeploy.report import figures, where
 from ghostdeploy.report.naming import milliseconds, names_of
 from ghostdeploy.report.published import Standing, standings
 from ghostdeploy.version import VERSION
@@ -39,12 +39,14 @@ class Row:
 def page(results: Sequence[Result]) -> str:
     """The page as text. Numbers in it are the results' own; `data-value` holds them unrounded."""
     rows = _rows(results)
-    models = standings(results)
+    models, devices = standings(results), list(dict.fromkeys(row.device for row in rows))
     environment = Environment(loader=PackageLoader("ghostdeploy.report"), autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)
     environment.filters["ms"] = milliseconds
     return environment.get_template("page.html.j2").render(
-        rows=rows, devices=list(dict.fromkeys(row.device for row in rows)), models=models,
+        rows=rows, devices=devices, models=models,
+        profiles=[table for device in devices for table in where.tables(
+            [row.result for row in rows if row.device == device], [row.name for row in rows if row.device == device])],
         plots=[*_of_results(rows), *_of_models(models)], version=VERSION,
         made=datetime.now(UTC).isoformat(timespec="minutes"), data=_data(results))
 

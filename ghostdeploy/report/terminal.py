@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ghostdeploy.benchmark import statistics
 from ghostdeploy.benchmark.result import Result
+from ghostdeploy.report import where
 from ghostdeploy.report.naming import milliseconds, names_of
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -36,6 +37,20 @@ def render_results(console: Console, results: Sequence[Result]) -> None:
     console.print("[dim]Memory: peak above the idle runtime, from a pass of its own. Every run is kept.[/]")
     for name, result in zip(names, results, strict=True):
         _remarks(console, name, result)
+    for table in where.tables(results, names):
+        _where(console, table)
+
+
+def _where(console: Console, table: where.Table) -> None:
+    shown = _table(table.title, *(heading for name in table.columns for heading in (f"{name} ms", "%")))
+    for row, cells in table.rows:
+        if row == where.UNATTRIBUTED:
+            shown.add_section()
+        shown.add_row(escape(row), *(text for cell in cells for text in (
+            ("", "") if cell is None else (milliseconds(cell.ms), f"{cell.share:.1%}"))))
+    console.print(shown)
+    for note in table.notes:
+        console.print(f"  [dim]·[/] {escape(note)}", highlight=False, soft_wrap=True)
 
 
 def histogram(result: Result, bins: int = BINS) -> str:

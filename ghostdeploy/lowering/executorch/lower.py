@@ -101,7 +101,7 @@ def _lowered(graph: GraphModule, example: Example, precision: Precision, progres
     # ExecuTorch promises that newer runtimes read older programs, not the reverse: this version is the lowest.
     need = RuntimeNeed("executorch", installed("executorch"))
     return Lowered("pte", precision, bytes(data), takes, gives, counts, need,
-                   tuple((o.name, o.changed) for o in outcomes), int8)
+                   tuple((o.name, o.changed) for o in outcomes), int8=int8)
 
 
 def _in_int8(module: GraphModule, calibration: Calibration, progress: Progress) -> Choice:

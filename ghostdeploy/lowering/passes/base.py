@@ -145,12 +145,22 @@ def _sweep(rewrite: Rewrite, module: GraphModule) -> tuple[int, tuple[Refusal, .
         if why is not None:
             refused.append(Refusal(node.name, why))
             continue
+        before = node.prev
         with module.graph.inserting_before(node):
             rewrite.apply(module, node)
+        _inherit_block(before, node)
         if not node.users:
             module.graph.erase_node(node)  # by hand: torch keeps unread nodes that could be random, as attention is
         changed += 1
     return changed, tuple(refused)
+
+
+def _inherit_block(before: Node, node: Node) -> None:
+    """What was written in place of `node` belongs to its block."""
+    new = before.next
+    while new is not node:
+        new.meta.setdefault("block", node.meta.get("block"))
+        new = new.next
 
 
 def _blank(node: Node) -> Any:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from torch.fx import GraphModule, Node
 
 from ghostdeploy import graph
+from ghostdeploy.blocks import blocks
 from ghostdeploy.errors import UsageError
-from ghostdeploy.lowering.artifact import Layout, Lowered, Precision, RuntimeNeed, TensorSpec
+from ghostdeploy.lowering.artifact import Layout, Lowered, Precision, RuntimeNeed, Stretch, TensorSpec
 from ghostdeploy.lowering.passes import (
     AveragePoolAsDepthwise,
     HardSigmoidAsClamp,
@@ -75,7 +77,7 @@ def lower_tflite(module: GraphModule, example: graph.Example, precision: Precisi
     int8 = None if precision != "int8" else _in_int8(module, required(calibration), progress)
     progress.stage("tflite: write")
     writer = Writer("ghostdeploy")
-    inputs, outputs = _emit(Emission(module, writer, precision, FLOAT_ONLY if int8 is None else int8.plan))
+    inputs, outputs, stretches = _emit(Emission(module, writer, precision, FLOAT_ONLY if int8 is None else int8.plan))
     runtime = versions.minimum_runtime(writer.operators, writer.features)
     writer.metadata("min_runtime_version", runtime.encode().ljust(16, b"\0"))
     named_inputs, named_outputs = _named("input", inputs), _named("output", outputs)
@@ -87,7 +89,7 @@ def lower_tflite(module: GraphModule, example: graph.Example, precision: Precisi
     progress.stage("tflite: load")
     need = RuntimeNeed("tflite", runtime)
     return Lowered("tflite", precision, data, *specs, delegation(data), need,
-                   tuple((outcome.name, outcome.changed) for outcome in outcomes), int8)
+                   tuple((outcome.name, outcome.changed) for outcome in outcomes), stretches, int8)
 
 
 def _in_int8(module: GraphModule, calibration: Calibration, progress: Progress) -> Choice:
@@ -97,10 +99,12 @@ def _in_int8(module: GraphModule, calibration: Calibration, progress: Progress) 
     return chosen(module, calibration, INT8, progress)
 
 
-def _emit(e: Emission) -> tuple[list[int], list[int]]:
-    """Write every node in order; returns the tensors of the inputs and of the outputs."""
+def _emit(e: Emission) -> tuple[list[int], list[int], tuple[Stretch, ...]]:
+    """Write every node in order; returns the tensors of the inputs and of the outputs, and what belongs together."""
     inputs: list[int] = []
     outputs: list[int] = []
+    owners: list[str] = []
+    names = {node: block.name for block in blocks(e.module) for node in block.nodes}
     for node in e.module.graph.nodes:
         e.int8 = node in e.plan.int8
         if node.op == "placeholder":
@@ -110,7 +114,9 @@ def _emit(e: Emission) -> tuple[list[int], list[int]]:
             outputs = [e.read(result, _boundary(result)) for result in results]
         elif node.op == "call_function" and node.users and node not in e.absorbed:
             _emit_node(e, node)
-    return inputs, outputs
+        owner = names.get(node) or (owners[-1] if owners else "")
+        owners += [owner] * (e.writer.written - len(owners))
+    return inputs, outputs, tuple(Stretch(name, len(list(group))) for name, group in groupby(owners))
 
 
 def _emit_node(e: Emission, node: Node) -> None:

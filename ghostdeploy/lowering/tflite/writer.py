@@ -62,6 +62,11 @@ class Writer:
         """Every (operator, version) written so far."""
         return frozenset(self._codes)
 
+    @property
+    def written(self) -> int:
+        """How many operators were written so far."""
+        return len(self._graph.operators)
+
     def shape(self, tensor: int) -> tuple[int, ...]:
         """Shape of a tensor, in the order it is stored."""
         return tuple(int(s) for s in self._graph.tensors[tensor].shape)
