@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from ghostdeploy.benchmark import statistics
 from ghostdeploy.benchmark.assembly import assemble
+from ghostdeploy.benchmark.curve import Sustained
 from ghostdeploy.benchmark.protocol import MOST_ROUNDS, Protocol, orders
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.benchmark.round import Attempt
 from ghostdeploy.benchmark.subject import Subject
+from ghostdeploy.benchmark.sustained import sustain
 from ghostdeploy.device.base import Device, DeviceInfo
 from ghostdeploy.device.control import Control, Wishes
 from ghostdeploy.device.job import Memory
@@ -59,8 +62,19 @@ def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol, pro
                                           progress)
         progress.stage("memory, in a pass of its own")
         memories = [_memory(cell, device, protocol) for cell in cells]
-    return [assemble(cell.subject, cell.threads, protocol, info, done, *memory, control=control, session=session)
-            for cell, done, memory in zip(cells, attempts, memories, strict=True)]
+        curves = [_sustained(cell, done, device, control, protocol, progress)
+                  for cell, done in zip(cells, attempts, strict=True)]
+    return [replace(assemble(cell.subject, cell.threads, protocol, info, done, *memory, control=control,
+                             session=session), sustained=curve)
+            for cell, done, memory, curve in zip(cells, attempts, memories, curves, strict=True)]
+
+
+def _sustained(cell: Cell, done: Sequence[Attempt], device: Device, control: Control, protocol: Protocol,
+               progress: Progress) -> Sustained | None:
+    if not protocol.sustained_minutes:
+        return None
+    median_ms = statistics.median_of_medians([a.timing.samples_ns for a in done if not a.discarded]) / 1e6
+    return sustain(cell.subject, cell.threads, median_ms, device, control, protocol, progress)
 
 
 def _enough(attempts: Sequence[Sequence[Attempt]], rounds: int, protocol: Protocol) -> bool:

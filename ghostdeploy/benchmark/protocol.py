@@ -12,7 +12,7 @@ from ghostdeploy.device.warmup import ANDROIDX, WarmUpRule
 from ghostdeploy.errors import UsageError
 
 MEMORY_RUNS = 10        # resident memory moved by at most 4 kB between the first and the 100th run, in all runtimes
-MOST_ROUNDS, MOST_RUNS, MOST_THREADS = 1000, 100_000, 256
+MOST_ROUNDS, MOST_RUNS, MOST_THREADS, MOST_MINUTES = 1000, 100_000, 256, 240.0
 
 RIGOROUS_ROUNDS, RIGOROUS_RUNS, RIGOROUS_NS = 7, 1024, 60_000_000_000
 
@@ -31,6 +31,7 @@ class Protocol:
         cpus: CPUs to pin to; None leaves the scheduler free, as an app would.
         every_ns: an app's cadence: time between the starts of runs; 0 is back to back.
         min_ns: rounds go on until every artifact has as much of timed runs.
+        sustained_minutes: after the rounds each artifact runs so long without a pause; 0 for not at all.
     """
 
     runs: int = 100
@@ -40,6 +41,7 @@ class Protocol:
     warm_up: WarmUpRule = ANDROIDX
     every_ns: int = 0
     min_ns: int = 0
+    sustained_minutes: float = 0.0
 
     def __post_init__(self) -> None:
         for name, values, most in (("runs", (self.runs,), MOST_RUNS), ("rounds", (self.rounds,), MOST_ROUNDS),
@@ -47,6 +49,9 @@ class Protocol:
             if not values or any(not 1 <= value <= most for value in values):
                 raise UsageError(f"--{name} {','.join(map(str, values))} is out of range", f"it goes from 1 to {most}",
                                  "choose a number within it")
+        if not 0 <= self.sustained_minutes <= MOST_MINUTES:     # false for NaN too
+            raise UsageError(f"--sustained {self.sustained_minutes} is out of range",
+                             f"it goes from 0 to {MOST_MINUTES:g} minutes", "choose a number of minutes within it")
         if self.every_ns < 0:
             raise UsageError("--every-ms is below 0", "it is the time between two runs", "choose 0 or more")
 

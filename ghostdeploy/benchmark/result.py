@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from ghostdeploy import schemas
 from ghostdeploy.benchmark import result_file
+from ghostdeploy.benchmark.curve import Sustained
 from ghostdeploy.benchmark.grade import Grade, Reason
 from ghostdeploy.benchmark.statistics import Method, round_medians
 from ghostdeploy.device import records
@@ -124,7 +125,8 @@ class Result:
     """One artifact, measured with one thread count on one device.
 
     `session` is shared by the results of one interleaved run, whose rounds of equal number stood beside each other;
-    None in results of before 2026-11-27. `profile` says where the time goes, if that was asked.
+    None in results of before 2026-11-27. `profile` says where the time goes and `sustained`
+    what is left of the speed after minutes, if that was asked.
     """
 
     schema_version: Literal[1]
@@ -142,6 +144,7 @@ class Result:
     findings: tuple[Finding, ...] = ()
     session: str | None = None
     profile: Profile | None = None
+    sustained: Sustained | None = None
 
     def medians_ns(self) -> tuple[float, ...]:
         """The median of each round that counts, in the order of the rounds."""

@@ -18,9 +18,10 @@ from ghostdeploy.device import lookup
 from ghostdeploy.device.base import ArtifactKind, Core, Device
 from ghostdeploy.device.control import Wishes
 from ghostdeploy.device.suitable import that_run_on
-from ghostdeploy.errors import UsageError
-from ghostdeploy.profiling.profile import profile as profile_of
+from ghostdeploy.errors import GhostdeployError, UsageError
+from ghostdeploy.profiling import profile as profiling
 from ghostdeploy.profiling.profile import refusal, require_profilable
+from ghostdeploy.profiling.record import Profile
 from ghostdeploy.progress import SILENT, Progress
 
 MOST_EVERY_MS = 3_600_000.0
@@ -39,6 +40,7 @@ class Setting:
     cpus: str | None = None
     every_ms: float = 0.0
     rigorous: bool = False
+    sustained_minutes: float = 0.0
     wishes: Wishes = field(default_factory=Wishes)
     runtime: Path | None = None
 
@@ -59,13 +61,14 @@ def opened(setting: Setting) -> Iterator[tuple[Device, Protocol]]:
         chosen = None if setting.cpus is None else affinity.choose(setting.cpus, cores)
         usable = [core for core in cores if chosen is None or core.index in chosen]
         counts = _counts(setting.threads, usable)
-        protocol = Protocol(setting.runs, setting.rounds, counts, chosen, every_ns=round(setting.every_ms * 1e6))
+        protocol = Protocol(setting.runs, setting.rounds, counts, chosen, every_ns=round(setting.every_ms * 1e6),
+                            sustained_minutes=setting.sustained_minutes)
         yield target, protocol.rigorous() if setting.rigorous else protocol
 
 
 def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rounds: int = 5,
           threads: Threads = 1, cpus: str | None = None, every_ms: float = 0.0, rigorous: bool = False,
-          profile: bool = False, keep_apps: bool = False, wishes: Wishes | None = None,
+          sustained_minutes: float = 0.0, profile: bool = False, keep_apps: bool = False, wishes: Wishes | None = None,
           runtime: str | Path | None = None, progress: Progress = SILENT) -> list[Result]:
     """Measure bundles (every artifact in them) and bare artifact files, interleaved.
 
@@ -79,6 +82,8 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
         cpus: "big", "all" or a hexadecimal mask to pin to; None leaves the scheduler free.
         every_ms: milliseconds between the starts of runs, an app's cadence; 0 is back to back, an hour the most.
         rigorous: at least 7 rounds of 1024 runs, and as many rounds as give 60 s of runs.
+        sustained_minutes: after the rounds, run each artifact so long without a pause, and keep the curve of latency,
+            clocks and temperature; 0 for not at all.
         profile: also find where the time goes, by block and operator; on this machine only.
         keep_apps: leave other apps open; the same as `Wishes(close_apps="none")`.
         wishes: how a phone is to be while it is measured. Nothing of this machine is ever changed.
@@ -99,7 +104,7 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
     wanted = wishes or Wishes()
     if keep_apps:
         wanted = replace(wanted, close_apps="none")
-    setting = Setting(device, runs, rounds, threads, cpus, every_ms, rigorous, wanted,
+    setting = Setting(device, runs, rounds, threads, cpus, every_ms, rigorous, sustained_minutes, wanted,
                       None if runtime is None else Path(runtime))
     with opened(setting) as (target, protocol):
         progress.stage("open " + ", ".join(Path(path).name for path in paths))
@@ -115,9 +120,19 @@ def _profiled(results: Sequence[Result], measured: Sequence[Subject], target: De
               progress: Progress) -> list[Result]:
     """The results with the profiles of those that can have one."""
     cells = [(subject, threads) for subject in measured for threads in protocol.threads]
-    return [result if refusal(subject) else
-            replace(result, profile=profile_of(subject, threads, target, protocol, progress))
-            for result, (subject, threads) in zip(results, cells, strict=True)]
+    return [replace(result, profile=_profile(*cell, target, protocol, progress))
+            for result, cell in zip(results, cells, strict=True)]
+
+
+def _profile(subject: Subject, threads: int, target: Device, protocol: Protocol, progress: Progress) -> Profile | None:
+    """None where there cannot be one; what was measured before does not hang on it."""
+    if refusal(subject) is not None:
+        return None
+    try:
+        return profiling.profile(subject, threads, target, protocol, progress)
+    except GhostdeployError as error:
+        progress.note(f"no profile of {subject.model.file}: {error.what} ({error.why})")
+        return None
 
 
 def artifact_kind(subject: Subject) -> ArtifactKind:

@@ -32,6 +32,9 @@ def bench(
         metavar="N", help="Milliseconds between the starts of runs, an app's cadence; 0 is back to back.")] = 0.0,
     rigorous: Annotated[bool, typer.Option(
         "--rigorous", help="At least 7 rounds of 1024 runs, and as many rounds as give 60 s of runs.")] = False,
+    sustained: Annotated[float, typer.Option(
+        metavar="MINUTES", help="Then run each artifact so long without a pause, for the curve of a warming device.",
+        show_default=False)] = 0.0,
     profile: Annotated[bool, typer.Option(
         "--profile", help="Also find where the time goes, by block and operator (this machine only).")] = False,
     output: Annotated[Path | None, typer.Option(
@@ -55,8 +58,8 @@ def bench(
 
         wanted = phone.wishes(progress)
         results = run(*paths, device=device, runs=runs, rounds=rounds, threads=thread_counts, cpus=cpus,
-                      every_ms=every_ms, rigorous=rigorous, profile=profile, wishes=wanted, runtime=phone.runtime,
-                      progress=progress)
+                      every_ms=every_ms, rigorous=rigorous, sustained_minutes=sustained, profile=profile,
+                      wishes=wanted, runtime=phone.runtime, progress=progress)
         if output is not None:
             progress.stage(f"write {output}")
             save_all(results, output)

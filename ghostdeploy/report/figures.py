@@ -13,6 +13,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from ghostdeploy.benchmark.curve import Sustained
 from ghostdeploy.benchmark.result import Result, Round
 from ghostdeploy.report.published import Standing
 
@@ -69,6 +70,24 @@ def over_time(result: Result, name: str, colour: str) -> str:
         axes.set_ylim(top=top)
         axes.set_ylabel("ms")
         axes.set_xlabel("run, in the order of measuring; lines part the rounds")
+    return svg()
+
+
+def sustained(curve: Sustained, name: str, colour: str) -> str:
+    """Median and 90th percentile of each slice over the minutes, and the temperature where the device tells it."""
+    minutes = [each.at_s / 60 for each in curve.slices]
+    with _figure(f"sustained {name} {minutes[-1]}", 2.4) as (axes, svg):
+        axes.plot(minutes, [each.median_ms for each in curve.slices], ".-", color=colour, label="median")
+        axes.plot(minutes, [each.p90_ms for each in curve.slices], "--", lw=1, color=colour, label="p90")
+        axes.set_ylabel("ms")
+        axes.set_xlabel("minutes without a pause")
+        warm = [(at, each.state.thermal) for at, each in zip(minutes, curve.slices, strict=True)
+                if each.state.thermal is not None]
+        if warm:
+            beside = axes.twinx()
+            beside.plot(*zip(*warm, strict=True), ":", color=INK, label="°C")
+            beside.set_ylabel("°C, dotted")
+        axes.legend(loc="best", frameon=False)
     return svg()
 
 

@@ -63,6 +63,11 @@ def _of_results(rows: Sequence[Row]) -> Iterator[Plot]:
         yield _plot(f"time-{number}", f"{row.name} on {row.device}: every run, in order; crosses are outliers, at "
                     "the upper edge where they lie beyond it.",
                     figures.over_time(row.result, row.name, colour))
+        curve = row.result.sustained
+        if curve is not None:
+            yield _plot(f"sustained-{number}", f"{row.name} on {row.device}, without a pause: {curve.start_per_s:.1f} "
+                        f"inferences a second at the start, {curve.end_per_s:.1f} at the end.",
+                        figures.sustained(curve, row.name, colour))
 
 
 def _of_models(models: Sequence[Standing]) -> Iterator[Plot]:
@@ -94,6 +99,8 @@ def _data(results: Sequence[Result]) -> Markup:
     documents: list[dict[str, Any]] = []
     for result in results:
         document = result.document()
+        if document["sustained"] is not None:
+            document["sustained"]["slices"] = [{**each, "samples_ns": []} for each in document["sustained"]["slices"]]
         document["rounds"] = [{**measured, "samples_ns": []} for measured in document["rounds"]]
         documents.append(document)
     text = json.dumps(documents, separators=(",", ":"))

@@ -10,12 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from ghostdeploy.benchmark import statistics
+from ghostdeploy.benchmark.curve import Sustained
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.report import where
 from ghostdeploy.report.naming import milliseconds, names_of
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 BINS = 24
+SHOWN_SLICES = 12
 UNKNOWN = "–"
 GRADE_COLOURS = {"A": "green", "B": "green", "C": "yellow", "D": "red"}
 
@@ -37,8 +39,27 @@ def render_results(console: Console, results: Sequence[Result]) -> None:
     console.print("[dim]Memory: peak above the idle runtime, from a pass of its own. Every run is kept.[/]")
     for name, result in zip(names, results, strict=True):
         _remarks(console, name, result)
+    for name, result in zip(names, results, strict=True):
+        if result.sustained is not None:
+            _sustained(console, name, result.sustained)
     for table in where.tables(results, names):
         _where(console, table)
+
+
+def _sustained(console: Console, name: str, curve: Sustained) -> None:
+    change = curve.end_per_s / curve.start_per_s - 1
+    shown = _table(f"{name}, without a pause: minute", "median ms", "p90", "°C", "MHz, fastest core")
+    every = -(-len(curve.slices) // SHOWN_SLICES)
+    for each in (*curve.slices[:-1:every], curve.slices[-1]):
+        clocks = [khz for khz in each.state.clocks_khz if khz is not None]
+        shown.add_row(f"{each.at_s / 60:.1f}", milliseconds(each.median_ms), milliseconds(each.p90_ms),
+                      UNKNOWN if each.state.thermal is None else f"{each.state.thermal:.0f}",
+                      f"{max(clocks) / 1e3:.0f}" if clocks else UNKNOWN)
+    console.print(shown)
+    console.print(f"  {curve.start_per_s:.1f} inferences a second at the start, {curve.end_per_s:.1f} at the end "
+                  f"([bold]{change:+.1%}[/])", highlight=False)
+    if curve.ended is not None:
+        console.print(f"  [yellow]![/] it ended early: {escape(curve.ended)}", highlight=False, soft_wrap=True)
 
 
 def _where(console: Console, table: where.Table) -> None:
