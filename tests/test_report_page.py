@@ -67,6 +67,16 @@ def test_the_numbers_are_those_of_the_results() -> None:
     assert cells == [(key, getattr(r.summary, key)) for r in SEVERAL for key in keys]
 
 
+def test_size_and_memory_are_those_of_the_results_and_say_what_a_runtime_adds() -> None:
+    text = page(SEVERAL)
+    cells = [(a["data-memory"], a["data-value"]) for _, a in Page(text).tags if "data-memory" in a]
+    keys = ("idle_rss_kb", "load_rss_kb", "first_rss_kb", "last_rss_kb", "peak_rss_kb")
+    assert cells == [(key, str(getattr(r.memory, key))) for r in SEVERAL for key in keys]
+    assert "libexecutorch_jni.so of react-native-executorch 0.9.3 (arm64-v8a) adds 22.9 MB, 6.7 compressed" in text
+    assert "libtensorflowlite_jni.so of react-native-fast-tflite 1.4.0 (arm64-v8a) adds 3.8 MB, 1.5 compressed" in text
+    assert "not measured" in page([replace(BASE, memory=None)])
+
+
 def test_the_data_inside_are_the_results_without_their_samples() -> None:
     inside = re.search(r'id="results">(.*?)</script>', page(SEVERAL), re.DOTALL)
     assert inside is not None

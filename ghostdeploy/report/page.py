@@ -11,8 +11,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ghostdeploy.benchmark.assembly import KB_PER_MB
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.report import figures, where
+from ghostdeploy.report.app_size import app_size
 from ghostdeploy.report.naming import milliseconds, names_of
 from ghostdeploy.report.published import Standing, standings
 from ghostdeploy.version import VERSION
@@ -43,8 +45,10 @@ def page(results: Sequence[Result]) -> str:
     environment = Environment(loader=PackageLoader("ghostdeploy.report"), autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)
     environment.filters["ms"] = milliseconds
+    formats = dict.fromkeys(result.model.format for result in results)
     return environment.get_template("page.html.j2").render(
-        rows=rows, devices=devices, models=models,
+        rows=rows, devices=devices, models=models, kb_per_mb=KB_PER_MB,
+        app_sizes={format: added for format in formats if (added := app_size(format)) is not None},
         profiles=[table for device in devices for table in where.tables(
             [row.result for row in rows if row.device == device], [row.name for row in rows if row.device == device])],
         plots=[*_of_results(rows), *_of_models(models)], version=VERSION,

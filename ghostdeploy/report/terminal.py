@@ -13,6 +13,7 @@ from ghostdeploy.benchmark import statistics
 from ghostdeploy.benchmark.curve import Sustained
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.report import where
+from ghostdeploy.report.app_size import app_size
 from ghostdeploy.report.naming import milliseconds, names_of
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -37,6 +38,10 @@ def render_results(console: Console, results: Sequence[Result]) -> None:
     console.print(latency)
     console.print(costs)
     console.print("[dim]Memory: peak above the idle runtime, from a pass of its own. Every run is kept.[/]")
+    for format in dict.fromkeys(result.model.format for result in results):
+        added = app_size(format)
+        if added is not None:
+            console.print(f"[dim]In an app: {escape(added.words)}.[/]", highlight=False, soft_wrap=True)
     for name, result in zip(names, results, strict=True):
         _remarks(console, name, result)
     for name, result in zip(names, results, strict=True):

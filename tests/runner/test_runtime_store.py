@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tarfile
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 from ghostdeploy.device.android import npm, store
 from ghostdeploy.device.android.archives import ArchiveError, aar_libraries, tar_member, unpack_folder
 from ghostdeploy.device.android.cache import cache_root
-from ghostdeploy.device.android.pinned import ABIS, pinned
+from ghostdeploy.device.android.pinned import ABIS, RuntimeName, pinned
 from ghostdeploy.errors import WriteFailed
 from ghostdeploy.phone_errors import FetchFailed
 
@@ -46,6 +47,13 @@ def test_fetched_for_real_then_offline(fresh: Path, monkeypatch: pytest.MonkeyPa
     assert store.runtime_library("tflite", "arm64-v8a") == first
     assert store.runtime_library("tflite", "x86_64").path.is_file()
     assert not list(fresh.rglob(".part-*"))
+
+
+@pytest.mark.parametrize("name", ["tflite", "executorch"])
+def test_what_a_library_adds_to_a_download_is_what_was_pinned(name: RuntimeName) -> None:
+    """Another zlib may pack a little better or worse."""
+    data = store.runtime_library(name, "arm64-v8a").path.read_bytes()
+    assert len(zlib.compress(data, 9)) == pytest.approx(pinned(name).libraries["arm64-v8a"].deflated, rel=0.01)
 
 
 def test_a_full_cache_needs_no_client(filled: Path) -> None:

@@ -16,11 +16,12 @@ ABIS: Final[tuple[Abi, ...]] = ("arm64-v8a", "x86_64")
 
 @dataclass(frozen=True)
 class PinnedFile:
-    """A file inside a package, by its path there."""
+    """A file inside a package, by its path there. `deflated` is its size once compressed, None where nobody asks."""
 
     member: str
     sha256: str
     size: int
+    deflated: int | None = None
 
 
 @dataclass(frozen=True)
