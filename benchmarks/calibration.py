@@ -65,7 +65,7 @@ def calibrate(
         trials = []
         for number in range(comparisons):
             progress.note(f"comparison {number + 1} of {comparisons}")
-            a, b = measure([subject, copy], target, protocol, progress)
+            a, b = measure([subject, copy], target, protocol, progress, company=2)
             trials.append(Trial(a, judge(a, b), judge(a, _slowed(b))))
     text = markdown(trials, protocol)
     make_directory(output.parent)
@@ -104,8 +104,8 @@ def markdown(trials: Sequence[Trial], protocol: Protocol) -> str:
     lines = [
         "# Calibration", "",
         f"{first.model.file} in {first.runtime.name} {first.runtime.version}, {first.device.soc or first.device.abi}, "
-        f"{first.created[:10]}; {len(trials)} comparisons of {protocol.rounds} interleaved rounds of {protocol.runs} "
-        "runs; not one was left out.", "",
+        f"{first.created[:10]}; {len(trials)} comparisons of {protocol.rounds} rounds of {protocol.runs} runs each, "
+        "in which the two took turns in one process; not one was left out.", "",
         f"- against its own copy it was called: {_counted(same)}",
         f"- against its copy slowed down by exactly 3 % (computed of the same rounds): {_counted(slower)}",
         f"- {agreeing(results)} of {len(results) - 1} times two measurements in a row agree within their own intervals",

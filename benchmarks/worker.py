@@ -89,7 +89,7 @@ def work(task: Task, directory: Path) -> Report:
     images = [to_layout(image[None], session.inputs[0].layout) for image in np.load(task.images)]
     answers = [_answer(session, image) for image in images]
     np.save(directory / OUTPUTS, np.concatenate([from_layout(a[0], session.outputs[0].layout) for a in answers]))
-    timing, _ = measuring.time_runs(session, [images[0]], task, answers[0], lambda stage: None)
+    (timing, _), = measuring.time_runs([measuring.Turn(session, [images[0]], answers[0])], task, lambda stage: None)
     return Report(chosen.info(), processinfo.affinity(), load_ns, timing, tuple(session.cpu_ns[-task.runs:]))
 
 

@@ -28,10 +28,11 @@ KB_PER_MB = 1e6 / 1024      # the kernel's kB are KiB; ours are decimal
 
 def assemble(subject: Subject, threads: int, protocol: Protocol, device: DeviceInfo, attempts: Sequence[Attempt],
              memory: Memory | None, memory_failure: str | None = None, control: Control | None = None,
-             session: str | None = None) -> Result:
+             session: str | None = None, together: int = 1) -> Result:
     """The result of all rounds of one artifact with one thread count; `memory_failure` says why there is no memory.
 
-    `session` names the interleaved run that the rounds belong to. Rounds that were made again are in the result, and
+    `session` names the interleaved run that the rounds belong to, `together` says how many artifacts shared their
+    processes. Rounds that were made again are in the result, and
     nothing is computed from their times.
     """
     rounds = tuple(attempt.record() for attempt in attempts)
@@ -48,7 +49,7 @@ def assemble(subject: Subject, threads: int, protocol: Protocol, device: DeviceI
         conditions=(*_conditions(rounds, protocol), *_arithmetic(subject, attempts), *found.records()),
         findings=found.findings(),
         protocol=ProtocolRecord(protocol.runs, len(counted), threads, protocol.cpus, protocol.warm_up,
-                                protocol.every_ns, subject.input, subject.golden is not None),
+                                protocol.every_ns, subject.input, subject.golden is not None, together),
         rounds=rounds, memory=memory, summary=_summary(counted, memory, judgement), parity=parity, session=session)
 
 

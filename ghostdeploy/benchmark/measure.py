@@ -33,23 +33,28 @@ class Cell:
 
 
 def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol, progress: Progress = SILENT,
-            wishes: Wishes | None = None) -> list[Result]:
+            wishes: Wishes | None = None, company: int = 1) -> list[Result]:
     """Measure every subject at every thread count; one result each, in the order of the subjects.
 
     The device is under control from the first round to the memory pass; rounds that it spoilt are kept in the result,
     marked, and made again.
+
+    Args:
+        company: so many subjects in a row (of one format) share the process of each round and take turns in it, run by
+            run, if the device can do that: their ratio is then free of what one process has and the next has not.
 
     Raises:
         DeviceError, ArtifactRejected: a round failed, see `Device.run`. A wrong output does not raise: the result is
             `valid: false`; nor does a failed memory pass: the result has no memory and says why.
     """
     cells = [Cell(subject, threads) for subject in subjects for threads in protocol.threads]
+    groups = _groups(len(cells), len(protocol.threads), company if device.shares_processes() else 1)
     session = secrets.token_hex(8)
     info = device.describe()
     attempts: list[list[Attempt]] = [[] for _ in cells]
     device.prepare([(subject.path, subject.model.format) for subject in subjects])
     with device.controlled(wishes or Wishes(), progress) as control:
-        for number, indices in enumerate(orders(len(cells), session)):
+        for number, indices in enumerate(orders(len(groups), session)):
             if _enough(attempts, number, protocol):
                 if number == MOST_ROUNDS > protocol.rounds:
                     progress.note(f"given up after {MOST_ROUNDS} rounds: not every artifact was timed for "
@@ -57,16 +62,24 @@ def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol, pro
                 break
             of = protocol.rounds if number < protocol.rounds else f"as many as take {protocol.min_ns / 1e9:g} s"
             progress.stage(f"round {number + 1} of {of}, {protocol.runs} runs each")
-            for index in indices:
-                attempts[index] += _round(cells[index], device, info, control, protocol, sum(map(len, attempts)),
-                                          progress)
+            for group in (groups[index] for index in indices):
+                members = [cells[place] for place in group]
+                for done in _round(members, device, info, control, protocol, sum(map(len, attempts)), progress):
+                    for place, attempt in zip(group, done, strict=True):
+                        attempts[place].append(attempt)
         progress.stage("memory, in a pass of its own")
         memories = [_memory(cell, device, protocol) for cell in cells]
         curves = [_sustained(cell, done, device, control, protocol, progress)
                   for cell, done in zip(cells, attempts, strict=True)]
     return [replace(assemble(cell.subject, cell.threads, protocol, info, done, *memory, control=control,
-                             session=session), sustained=curve)
+                             session=session, together=len(groups[0])), sustained=curve)
             for cell, done, memory, curve in zip(cells, attempts, memories, curves, strict=True)]
+
+
+def _groups(count: int, threads: int, company: int) -> list[list[int]]:
+    """Places of the cells that share processes: `company` subjects in a row, at each of `threads` thread counts."""
+    return [[first + place + threads * number for number in range(company)]
+            for first in range(0, count, threads * company) for place in range(threads)]
 
 
 def _sustained(cell: Cell, done: Sequence[Attempt], device: Device, control: Control, protocol: Protocol,
@@ -83,27 +96,33 @@ def _enough(attempts: Sequence[Sequence[Attempt]], rounds: int, protocol: Protoc
     return rounds >= protocol.rounds and (rounds >= MOST_ROUNDS or min(timed) >= protocol.min_ns)
 
 
-def _round(cell: Cell, device: Device, info: DeviceInfo, control: Control, protocol: Protocol, position: int,
-           progress: Progress) -> Iterator[Attempt]:
+def _round(cells: Sequence[Cell], device: Device, info: DeviceInfo, control: Control, protocol: Protocol,
+           position: int, progress: Progress) -> Iterator[list[Attempt]]:
     """One round that counts, after those that the device spoilt; the last one counts as it is, and says so."""
     for repeat in range(MOST_REPEATS + 1):
         control.rest()
-        attempt = _attempt(cell, device, info, control, protocol, position + repeat)
-        if attempt.spoiled is None or repeat == MOST_REPEATS:
-            yield attempt
+        attempts = _attempt(cells, device, info, control, protocol, position + repeat)
+        spoiled = attempts[0].spoiled
+        if spoiled is None or repeat == MOST_REPEATS:
+            yield attempts
             return
-        progress.note(f"made again: {attempt.spoiled}")
-        yield replace(attempt, discarded=True)
+        progress.note(f"made again: {spoiled}")
+        yield [replace(attempt, discarded=True) for attempt in attempts]
 
 
-def _attempt(cell: Cell, device: Device, info: DeviceInfo, control: Control, protocol: Protocol,
-             position: int) -> Attempt:
+def _attempt(cells: Sequence[Cell], device: Device, info: DeviceInfo, control: Control, protocol: Protocol,
+             position: int) -> list[Attempt]:
+    """One process with all of the cells, which are opened in an order drawn anew."""
+    order = secrets.SystemRandom().sample(range(len(cells)), len(cells))
+    first, *others = (protocol.job(cells[place].subject, cells[place].threads, "time") for place in order)
+    job = replace(first, beside=tuple(others), deadline_s=first.deadline_s * len(cells))
     started = datetime.now(UTC).isoformat(timespec="seconds")
     before = device.state()
-    run = device.run(protocol.job(cell.subject, cell.threads, "time"), [cell.subject.sample])
+    run = device.run(job, [cells[place].subject.sample for place in order])
     after = device.state()
     spoiled = control.spoiled(before, after, info.cores, protocol.cpus)
-    return Attempt(position, started, before, after, run, spoiled)
+    runs = dict(zip(order, run.apart(), strict=True))
+    return [Attempt(position, started, before, after, runs[place], spoiled) for place in range(len(cells))]
 
 
 def _memory(cell: Cell, device: Device, protocol: Protocol) -> tuple[Memory | None, str | None]:

@@ -54,7 +54,11 @@ class MeasuredModel:
 
 @dataclass(frozen=True)
 class ProtocolRecord:
-    """How it was measured. `cpus` is what was asked for, None for unpinned; `input` says what was fed."""
+    """How it was measured. `cpus` is what was asked for, None for unpinned; `input` says what was fed.
+
+    `together` artifacts took turns in the process of each round, run by run: their ratio is the better for it, and
+    each found the caches full of the other. 1: it had the process to itself.
+    """
 
     runs: int
     rounds: int
@@ -64,6 +68,7 @@ class ProtocolRecord:
     every_ns: int
     input: str
     golden: bool
+    together: int = 1
 
 
 @dataclass(frozen=True)

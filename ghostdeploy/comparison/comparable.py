@@ -98,4 +98,5 @@ SHARED: dict[str, Callable[[Result], str]] = {
     "device": lambda result: result.device.title,       # this very phone: two of a model differ by more than changes do
     "system": _system, "runtime": _runtime, "input size": lambda result: _shapes(result.model),
     "threads": lambda result: str(result.protocol.threads), "CPUs": _cpus, "cadence": _cadence,
+    "artifacts in a process": lambda result: str(result.protocol.together),
 }

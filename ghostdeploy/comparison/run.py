@@ -100,7 +100,8 @@ def _measured(a: Path, b: Path, setting: Setting, allow_differences: bool, progr
             refusal = target.refusal(artifact_kind(subject))
             if refusal is not None:
                 raise refusal
-        results = measure(everything, target, protocol, progress, setting.wishes)
+        alike = all(ours.model.format == theirs.model.format for ours, theirs in pairs)
+        results = measure(everything, target, protocol, progress, setting.wishes, company=2 if alike else 1)
     counts = len(protocol.threads)
     grouped = [results[i:i + counts] for i in range(0, len(results), counts)]
     return [pair for ours, theirs in zip(grouped[::2], grouped[1::2], strict=True)

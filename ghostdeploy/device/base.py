@@ -117,6 +117,9 @@ class Device(Protocol):
     def refusal(self, kind: ArtifactKind) -> GhostdeployError | None:
         """Why artifacts of this kind do not run here, as the error to raise; None where they do."""
 
+    def shares_processes(self) -> bool:
+        """Whether a job may have others beside it; see `Job.beside`."""
+
     def prepare(self, artifacts: Sequence[tuple[Path, Format]]) -> None:
         """See that these can run here, and get what that needs, before anything of the device is touched.
 

@@ -5,7 +5,7 @@ These records are JSON between processes (and, later, between machines); tensors
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,10 +20,10 @@ Task = Literal["infer", "time", "memory", "profile"]
 class Job:
     """One fresh process with one artifact.
 
-    `infer` runs every sample once (none: the artifact is only opened, for its specs); `time` measures on the first
-    sample; `memory` runs the first sample `runs` times while nothing is timed; `profile` finds where the time goes: in
-    the operators of a `.tflite`, in `parts` of another artifact. Samples are NCHW (see
-    `ghostdeploy.tensors`); the device brings them into the layouts of `inputs`.
+    `infer` runs every sample once (none: the artifact is only opened, for its specs). `time` measures on the first
+    sample; jobs `beside` it take turns, each on the sample of its place. `memory` runs the first sample `runs` times
+    while nothing is timed. `profile` finds where the time goes: in the operators of a `.tflite`, in `parts` of another
+    artifact. Samples are NCHW (see `ghostdeploy.tensors`); the device brings them into the layouts of `inputs`.
 
     Attributes:
         format: told, never guessed from the file's name.
@@ -34,6 +34,8 @@ class Job:
         deadline_s: wall-clock seconds after which the process is a hang.
         half_arithmetic: have XNNPACK compute the floats of a .tflite in half precision where the device can; where it
             cannot, they are computed in float32, and the report says so.
+        beside: jobs like this one but for their artifact, which share its process and take turns with it, run by run
+            and in an order drawn anew each time: what disturbs one then disturbs all.
         parts: of a profile, artifacts of the same format that together compute what this one does, in that order.
     """
 
@@ -50,6 +52,7 @@ class Job:
     deadline_s: float = 120.0
     half_arithmetic: bool = False
     parts: tuple[Path, ...] = ()
+    beside: tuple[Job, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,14 +134,20 @@ class RoundReport:
     memory: Memory | None
     half_arithmetic: bool = False
     profile: Profiled | None = None
+    beside: tuple[RoundReport, ...] = ()
 
 
 @dataclass(frozen=True)
 class Run:
     """A report and the outputs: for each sample that was run, each output in the library's order (NCHW).
 
-    A `time` job returns two: those of the first and of the last run.
+    A `time` job returns two: those of the first and of the last run; then those of each job beside it.
     """
 
     report: RoundReport
     outputs: tuple[tuple[Array, ...], ...] = field(repr=False, compare=False)
+
+    def apart(self) -> list[Run]:
+        """Of a `time` job, what each of those that took turns would have returned by itself."""
+        reports = (replace(self.report, beside=()), *self.report.beside)
+        return [Run(report, self.outputs[2 * place:2 * place + 2]) for place, report in enumerate(reports)]

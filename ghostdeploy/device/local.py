@@ -30,6 +30,10 @@ class LocalDevice:
     def refusal(self, kind: ArtifactKind) -> None:
         """See `Device.refusal`: this machine's runtimes take every kind."""
 
+    def shares_processes(self) -> bool:
+        """See `Device.shares_processes`."""
+        return True
+
     def prepare(self, artifacts: Sequence[tuple[Path, Format]]) -> None:
         """See `Device.prepare`; a worker process brings all it needs."""
 
@@ -43,8 +47,9 @@ class LocalDevice:
         Raises:
             FileMissing, FileUnreadable: the artifact is not there, or no file.
         """
-        if not job.artifact.exists():
-            raise FileMissing(f"no such artifact: {job.artifact}", "", "check the path")
-        if job.artifact.is_dir():
-            raise FileUnreadable(f"{job.artifact} is a directory", "an artifact is a file", "name the file")
+        for each in (job, *job.beside):
+            if not each.artifact.exists():
+                raise FileMissing(f"no such artifact: {each.artifact}", "", "check the path")
+            if each.artifact.is_dir():
+                raise FileUnreadable(f"{each.artifact} is a directory", "an artifact is a file", "name the file")
         return process.run(job, samples)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import random
 import resource
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from ghostdeploy.device import processinfo
@@ -37,40 +39,56 @@ def timed(session: Session, sample: Sequence[Array]) -> int:
     return clock() - start
 
 
-def time_runs(session: Session, sample: Sequence[Array], job: Timed, first: list[Array],
-              stage: Callable[[str], None]) -> tuple[Timing, list[Array]]:
-    """Warm up by `job.warm_up`, then `job.runs` timed runs, all kept, in order; and the outputs of the last.
+@dataclass(frozen=True)
+class Turn:
+    """An artifact to be timed: its session, what it is fed, and its outputs of the first inference."""
 
-    Python's garbage collector is off meanwhile: a full collection takes 75 to 115 ms once torch is imported (two busy
-    cores).
+    session: Session
+    sample: Sequence[Array]
+    first: Sequence[Array]
+
+
+def time_runs(turns: Sequence[Turn], job: Timed, stage: Callable[[str], None]) -> list[tuple[Timing, list[Array]]]:
+    """Warm up by `job.warm_up`, then `job.runs` timed runs each, all kept, in order; and the outputs of the last.
+
+    Several take turns, in an order drawn anew each time. Python's garbage collector is off meanwhile: a full collection
+    takes 75 to 115 ms once torch is imported (two busy cores).
     """
     stage("warm-up")
-    detector = WarmUpDetector(job.warm_up)
+    detectors = [WarmUpDetector(job.warm_up) for _ in turns]
     gc.collect()
     gc.disable()
-    while not detector.done:
-        detector.add(timed(session, sample))
+    while not all(detector.done for detector in detectors):
+        for turn, detector in zip(turns, detectors, strict=True):
+            taken = timed(turn.session, turn.sample)
+            if not detector.done:
+                detector.add(taken)
     stage("the timed runs")
     switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
-    samples, late = _cadenced(session, sample, job.runs, job.every_ns)
+    samples, late = _cadenced(turns, job.runs, job.every_ns)
     preempted = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - switches
     gc.enable()
-    last = session.read()
-    stable = all(a.tobytes() == b.tobytes() for a, b in zip(first, last, strict=True))
-    return Timing(detector.outcome(), tuple(samples), late, preempted, stable), last
+    done = []
+    for turn, detector, runs, missed in zip(turns, detectors, samples, late, strict=True):
+        last = turn.session.read()
+        stable = all(a.tobytes() == b.tobytes() for a, b in zip(turn.first, last, strict=True))
+        done.append((Timing(detector.outcome(), tuple(runs), missed, preempted, stable), last))
+    return done
 
 
-def _cadenced(session: Session, sample: Sequence[Array], runs: int, every_ns: int) -> tuple[list[int], int]:
-    """`runs` timed runs, their starts at least `every_ns` apart; and how many overran that."""
-    samples, late, due = [0] * runs, 0, clock()
+def _cadenced(turns: Sequence[Turn], runs: int, every_ns: int) -> tuple[list[list[int]], list[int]]:
+    """`runs` timed runs of each, their starts at least `every_ns` apart; and how many overran that."""
+    samples, late, due = [[0] * runs for _ in turns], [0] * len(turns), clock()
+    chance = random.Random(clock())     # noqa: S311 (an order, not a secret)
     for i in range(runs):
-        wait = due - clock()
-        if wait > 0:
-            time.sleep(wait / 1e9)
-        elif every_ns and i:
-            late += 1
-        due = max(due, clock()) + every_ns
-        samples[i] = timed(session, sample)
+        for place in chance.sample(range(len(turns)), len(turns)):
+            wait = due - clock()
+            if wait > 0:
+                time.sleep(wait / 1e9)
+            elif every_ns and i:
+                late[place] += 1
+            due = max(due, clock()) + every_ns
+            samples[place][i] = timed(turns[place].session, turns[place].sample)
     return samples, late
 
 

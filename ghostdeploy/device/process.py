@@ -81,7 +81,7 @@ def _environment() -> dict[str, str]:
 def _answer(job: Job, exchange: Exchange, status: int | None) -> Run:
     where = f"while at: {exchange.stage()}"
     if status is None:
-        raise RunnerFailed(f"{job.artifact.name} was still running after {job.deadline_s:.0f} s, {where}",
+        raise RunnerFailed(f"{_names(job)} was still running after {job.deadline_s:.0f} s, {where}",
                            _log(exchange), "run again; if it stays so, the artifact hangs in its runtime")
     try:
         reply = exchange.reply()
@@ -90,11 +90,15 @@ def _answer(job: Job, exchange: Exchange, status: int | None) -> Run:
         if reply is not None and reply.report is not None and status == 0:
             return Run(reply.report, exchange.outputs())
     except (OSError, ValueError) as error:
-        raise RunnerFailed(f"the process that ran {job.artifact.name} answered nonsense", str(error),
+        raise RunnerFailed(f"the process that ran {_names(job)} answered nonsense", str(error),
                            "run again; please report it if it stays so") from error
     ended = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-    raise RunnerFailed(f"the process that ran {job.artifact.name} {ended}, {where}", _log(exchange),
+    raise RunnerFailed(f"the process that ran {_names(job)} {ended}, {where}", _log(exchange),
                        "run again; if it stays so, the artifact crashes its runtime")
+
+
+def _names(job: Job) -> str:
+    return " and ".join(each.artifact.name for each in (job, *job.beside))
 
 
 def _error(failure: Failure, exchange: Exchange) -> GhostdeployError:

@@ -12,7 +12,8 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ghostdeploy.device import measuring, processinfo, records
@@ -20,7 +21,7 @@ from ghostdeploy.device.exchange import Exchange, Failure, Reply
 from ghostdeploy.device.job import Job, Memory, Profiled, RoundReport, Threads, Timing
 from ghostdeploy.device.profiled import profiled
 from ghostdeploy.device.runtimes import runtime
-from ghostdeploy.device.runtimes.base import Array, Session
+from ghostdeploy.device.runtimes.base import Array, Runtime, Session
 from ghostdeploy.errors import AffinityRefused, ArtifactRejected, GhostdeployError, RunnerFailed
 from ghostdeploy.lowering.artifact import TensorSpec
 from ghostdeploy.tensors import from_layout, to_layout
@@ -58,18 +59,39 @@ def perform(job: Job, samples: list[list[Array]], exchange: Exchange) -> tuple[R
     before = len(processinfo.threads())
     chosen.prepare(job.threads)
     idle_kb = measuring.idle_memory() if job.task == "memory" else None
+    opened = [_opened(each, chosen, exchange) for each in (job, *job.beside)]
+    done = _work(opened, samples, idle_kb, exchange)
+    added = 1 + len(processinfo.threads()) - before
+    of_others = [sum(other.threads for other in opened if other is not each) for each in opened]
+    reports = [RoundReport(chosen.info(), each.inputs, each.outputs, Threads(job.threads, added - others),
+                           processinfo.affinity(), each.load_ns, work.first_ns, work.timing, work.memory,
+                           profile=work.profile) for each, others, work in zip(opened, of_others, done, strict=True)]
+    outputs = [[from_layout(array, spec.layout) for array, spec in zip(got, each.outputs, strict=True)]
+               for each, work in zip(opened, done, strict=True) for got in work.outputs]
+    return replace(reports[0], beside=tuple(reports[1:])), outputs
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A job whose artifact is loaded, with the specs that it and its manifest agree on, and threads of its own."""
+
+    job: Job
+    session: Session
+    inputs: Specs
+    outputs: Specs
+    load_ns: int
+    threads: int
+
+
+def _opened(job: Job, chosen: Runtime, exchange: Exchange) -> Opened:
     exchange.put_stage("loading the artifact")
+    before = len(processinfo.threads())
     start = time.perf_counter_ns()
     session = chosen.load(job.artifact, job.threads)
     load_ns = time.perf_counter_ns() - start
     inputs, outputs = (agreed(told, found, job.artifact) for told, found in
                        ((job.inputs, session.inputs), (job.outputs, session.outputs)))
-    done = _work(job, session, [_arranged(sample, inputs) for sample in samples], idle_kb, exchange)
-    threads = Threads(job.threads, 1 + len(processinfo.threads()) - before)
-    report = RoundReport(chosen.info(), inputs, outputs, threads, processinfo.affinity(), load_ns, done.first_ns,
-                         done.timing, done.memory, profile=done.profile)
-    return report, [[from_layout(array, spec.layout) for array, spec in zip(got, outputs, strict=True)]
-                    for got in done.outputs]
+    return Opened(job, session, inputs, outputs, load_ns, len(processinfo.threads()) - before)
 
 
 @dataclass(frozen=True)
@@ -83,22 +105,37 @@ class Work:
     profile: Profiled | None = None
 
 
-def _work(job: Job, session: Session, samples: list[list[Array]], idle_kb: int | None, exchange: Exchange) -> Work:
+def _work(opened: Sequence[Opened], samples: list[list[Array]], idle_kb: int | None, exchange: Exchange) -> list[Work]:
+    one = opened[0]
     if not samples:
-        return Work(None, [])
+        return [Work(None, [])]
+    if one.job.task == "time":
+        return _timed(opened, samples, exchange)
+    arranged = [_arranged(sample, one.inputs) for sample in samples]
     loaded_kb = processinfo.resident_kb()
     exchange.put_stage("the first inference")
-    first_ns = measuring.timed(session, samples[0])
-    first = session.read()
-    if job.task == "time":
-        timing, last = measuring.time_runs(session, samples[0], job, first, exchange.put_stage)
-        return Work(first_ns, [first, last], timing=timing)
+    first_ns = measuring.timed(one.session, arranged[0])
+    first = one.session.read()
     if idle_kb is not None:
-        return Work(first_ns, [first], memory=measuring.memory_after(session, samples[0], job.runs, idle_kb, loaded_kb))
-    if job.task == "profile":
+        return [Work(first_ns, [first], memory=measuring.memory_after(one.session, arranged[0], one.job.runs, idle_kb,
+                                                                      loaded_kb))]
+    if one.job.task == "profile":
         exchange.put_stage("the profile")
-        return Work(first_ns, [first], profile=profiled(job, session, samples[0]))
-    return Work(first_ns, [first, *_infer(session, samples[1:], exchange)])
+        return [Work(first_ns, [first], profile=profiled(one.job, one.session, arranged[0]))]
+    return [Work(first_ns, [first, *_infer(one.session, arranged[1:], exchange)])]
+
+
+def _timed(opened: Sequence[Opened], samples: list[list[Array]], exchange: Exchange) -> list[Work]:
+    """Each with the sample of its place; the sample of a single job is its first."""
+    turns, firsts = [], []
+    for each, sample in zip(opened, samples, strict=False):
+        exchange.put_stage("the first inference")
+        arranged = _arranged(sample, each.inputs)
+        firsts.append(measuring.timed(each.session, arranged))
+        turns.append(measuring.Turn(each.session, arranged, each.session.read()))
+    done = measuring.time_runs(turns, opened[0].job, exchange.put_stage)
+    return [Work(first_ns, [list(turn.first), last], timing=timing)
+            for first_ns, turn, (timing, last) in zip(firsts, turns, done, strict=True)]
 
 
 def pin(cpus: tuple[int, ...] | None) -> None:

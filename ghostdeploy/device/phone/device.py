@@ -63,6 +63,10 @@ class PhoneDevice:
         """See `Device.refusal`."""
         return refusal(kind, self._info)
 
+    def shares_processes(self) -> bool:
+        """See `Device.shares_processes`: the programs there run one artifact each."""
+        return False
+
     def prepare(self, artifacts: Sequence[tuple[Path, Format]]) -> None:
         """See `Device.prepare`; nothing is pushed, and nothing of the phone is changed.
 
