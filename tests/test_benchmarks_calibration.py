@@ -39,7 +39,7 @@ def test_the_program_measures_the_artifact_and_its_copy(tmp_path: Path) -> None:
     ended = subprocess.run([sys.executable, "-m", "benchmarks.calibration", *words], cwd=tmp_path, capture_output=True,
                            text=True, env={"PYTHONPATH": str(ROOT)}, timeout=300)
     assert ended.returncode in (0, 5), ended.stderr     # 5: this machine told a thing from itself
-    assert (tmp_path / "out" / "c.md").read_text() == ended.stdout and "2 comparisons of 2 interleaved" in ended.stdout
+    assert (tmp_path / "out" / "c.md").read_text() == ended.stdout and "2 comparisons of 2 rounds" in ended.stdout
     assert (ended.returncode == 5) == ("slower" in _first(ended.stdout) or "faster" in _first(ended.stdout))
 
 

@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from scipy import stats
 
 import ghostdeploy
+from ghostdeploy import schemas
 from ghostdeploy.benchmark import save_all, statistics
 from ghostdeploy.benchmark.grade import Reason
 from ghostdeploy.benchmark.ratio import paired, unpaired
 from ghostdeploy.benchmark.result import Result
+from ghostdeploy.comparison.comparable import Difference
 from ghostdeploy.comparison.run import compare_all
 from ghostdeploy.comparison.verdict import judge
 from ghostdeploy.errors import GhostdeployError, ResultInvalid, ResultsIncomparable, UsageError
@@ -223,3 +226,15 @@ def test_a_missing_file_names_itself(tmp_path: Path) -> None:
     with pytest.raises(GhostdeployError) as missing:
         ghostdeploy.compare(tmp_path / "none.json", tmp_path / "none.json")
     assert missing.value.code == "file-missing"
+
+
+def test_the_schema_is_a_schema_and_knows_every_document() -> None:
+    Draft202012Validator.check_schema(schemas.comparison())
+    validator = Draft202012Validator(schemas.comparison())
+    documents = [judge(STEADY, scaled(factor)).document() for factor in (1.0, 1.5)]
+    documents.append(judge(STEADY, STEADY, allowed=[Difference("device", "a", "b")]).document())
+    for document in documents:
+        validator.validate(document)
+        for key in document:
+            assert list(validator.iter_errors({k: v for k, v in document.items() if k != key}))
+    validator.validate(judge(result(5.0), result(5.1)).document())

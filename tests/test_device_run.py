@@ -187,8 +187,9 @@ def test_a_cadence_spaces_the_runs_and_counts_the_late_ones() -> None:
     session.invoke()
     spaced = job("tflite", "time", runs=5, every_ns=40_000_000)
     start = time.perf_counter()
-    timing, _ = measuring.time_runs(session, sample, spaced, session.read(), lambda _stage: None)
+    turn = measuring.Turn(session, sample, session.read())
+    (timing, _), = measuring.time_runs([turn], spaced, lambda _stage: None)
     assert time.perf_counter() - start >= 0.16
     assert len(timing.samples_ns) == 5
-    hurried, _ = measuring.time_runs(session, sample, replace(spaced, every_ns=1), session.read(), lambda _stage: None)
-    assert hurried.late == 4
+    (hurried, _), (other, _) = measuring.time_runs([turn, turn], replace(spaced, every_ns=1), lambda _stage: None)
+    assert (hurried.late, other.late) == (4, 4)

@@ -45,7 +45,7 @@ def render_results(console: Console, results: Sequence[Result]) -> None:
     for name, result in zip(names, results, strict=True):
         _remarks(console, name, result)
     for name, result in zip(names, results, strict=True):
-        if result.sustained is not None:
+        if result.sustained is not None and not result.device.emulated:
             _sustained(console, name, result.sustained)
     for table in where.tables(results, names):
         _where(console, table)

@@ -27,3 +27,8 @@ def result() -> dict[str, Any]:
 def profile() -> dict[str, Any]:
     """The schema of what `tune -o` writes."""
     return _schema("profile")
+
+
+def comparison() -> dict[str, Any]:
+    """The schema of what `compare --json` prints for a pair; several are `{"comparisons": [...]}`."""
+    return _schema("comparison")
