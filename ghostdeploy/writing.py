@@ -26,6 +26,16 @@ def writing(where: Path | str, next: str) -> Iterator[None]:
         raise WriteFailed(f"could not write {where}", why, next) from error
 
 
+def temporary_directory() -> tempfile.TemporaryDirectory[str]:
+    """A directory of ours that goes away with its block.
+
+    Raises:
+        WriteFailed: there is no room, or no place, for it.
+    """
+    with writing("a temporary directory", "free some space, or name another directory in TMPDIR"):
+        return tempfile.TemporaryDirectory(prefix="ghostdeploy-")
+
+
 def make_directory(path: Path) -> None:
     """Make a directory for output, and those above it; one that is there is left as it is.
 

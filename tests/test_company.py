@@ -44,7 +44,7 @@ def test_each_answers_for_itself(tiny_bundle: Path, other_bundle: Path, format: 
         assert not {"output-mismatch", "output-unstable"} & {reason.code for reason in result.summary.reasons}
         assert [len(r.samples_ns) for r in result.rounds] == [10, 10]
     assert results[0].session == results[1].session
-    assert [r.position for r in results[0].rounds] == [r.position for r in results[1].rounds]
+    assert [r.position for r in results[0].rounds] == [r.position for r in results[1].rounds] == [0, 1]
     assert [r.samples_ns for r in results[0].rounds] != [r.samples_ns for r in results[1].rounds]
 
 
@@ -54,15 +54,19 @@ def test_threads_of_one_are_not_counted_for_the_other(tiny_bundle: Path, other_b
     results = measure([of(tiny_bundle, format), of(other_bundle, format)], LocalDevice(), protocol, company=2)
     assert [result.protocol.threads for result in results] == [1, 2, 1, 2]
     assert [result.model.bundle for result in results] == ["tiny", "tiny", "other", "other"]
-    assert not [reason for result in results for reason in result.summary.reasons if reason.code == "threads-differ"]
+    assert [{r.threads for r in result.rounds} for result in results] == [{1}, {2}, {1}, {2}]
+    assert {result.protocol.together for result in results} == {2 if format == "pte" else 1}
 
 
 def test_compare_lets_them_share_and_formats_apart(tiny_bundle: Path, other_bundle: Path) -> None:
     setting = Setting(runs=6, rounds=2)
-    assert all(found.interleaved for found in compare_all(tiny_bundle, other_bundle, setting=setting))
+    assert all(found.together for found in compare_all(tiny_bundle, other_bundle, setting=setting))
     apart = compare(tiny_bundle / "model.fp32.pte", tiny_bundle / "model.fp32.tflite", setting=setting,
                     allow_differences=True)
-    assert apart.interleaved
+    assert apart.interleaved and not apart.together
+    paced = compare(tiny_bundle / "model.fp32.pte", other_bundle / "model.fp32.pte",
+                    setting=Setting(runs=6, rounds=2, every_ms=5))
+    assert paced.interleaved and not paced.together      # an app has the core to itself between two runs
 
 
 def test_what_a_runtime_does_not_take_is_named(tiny_bundle: Path, tmp_path: Path) -> None:

@@ -191,5 +191,5 @@ def test_a_cadence_spaces_the_runs_and_counts_the_late_ones() -> None:
     (timing, _), = measuring.time_runs([turn], spaced, lambda _stage: None)
     assert time.perf_counter() - start >= 0.16
     assert len(timing.samples_ns) == 5
-    (hurried, _), (other, _) = measuring.time_runs([turn, turn], replace(spaced, every_ns=1), lambda _stage: None)
-    assert (hurried.late, other.late) == (4, 4)
+    (hurried, _), = measuring.time_runs([turn], replace(spaced, every_ns=1), lambda _stage: None)
+    assert hurried.late == 4

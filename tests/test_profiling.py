@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ghostdeploy import export, load
 from ghostdeploy.benchmark import load_all
 from ghostdeploy.benchmark.result import Result
+from ghostdeploy.benchmark.subject import subjects
 from ghostdeploy.device.job import PartTime
+from ghostdeploy.digest import sha256
+from ghostdeploy.errors import UsageError
 from ghostdeploy.lowering.artifact import Stretch
+from ghostdeploy.profiling import parts
 from ghostdeploy.profiling.attribution import by_block
 from ghostdeploy.profiling.record import BlockTime, OperatorKindTime, Profile
+from ghostdeploy.progress import SILENT
 from ghostdeploy.report.page import page
 from ghostdeploy.report.where import tables
 from tests.commands import Ended, ghostdeploy
@@ -123,6 +132,12 @@ def test_a_bare_tflite_is_profiled_by_operator_alone(tiny_bundle: Path, tmp_path
     assert "does not say which operators" in profile["notes"][0]
 
 
+def test_every_thread_count_has_a_profile_of_its_own(tiny_bundle: Path) -> None:
+    """The profiler says no where it starts another number of threads."""
+    ended = measured(tiny_bundle / "model.fp32.tflite", "--json", "--threads", "1,2")
+    assert [each["profile"]["method"] for each in ended.json["results"]] == ["runtime", "runtime"]
+
+
 def test_a_bundle_of_an_own_model_has_its_tflite_profiled_and_says_why_not_its_pte(tiny_bundle: Path) -> None:
     ended = measured(tiny_bundle, "--json")
     pte, tflite = ended.json["results"]
@@ -140,22 +155,38 @@ def test_what_cannot_be_profiled_is_refused_before_it_is_measured(tiny_bundle: P
     assert "round 1" not in ended.stderr
 
 
-def test_a_bundle_that_its_card_no_longer_makes_is_refused(bundle: Path, tmp_path: Path) -> None:
-    from ghostdeploy.benchmark.subject import subjects
-    from ghostdeploy.errors import UsageError
-    from ghostdeploy.profiling import parts
-    from ghostdeploy.progress import SILENT
+def changed(bundle: Path, target: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
+    """A copy of a bundle with another manifest, and the right sums."""
+    shutil.copytree(bundle, target)
+    manifest = json.loads((target / "manifest.json").read_text())
+    change(manifest)
+    (target / "manifest.json").write_text(json.dumps(manifest))
+    lines = (target / "SHA256SUMS").read_text().splitlines()
+    (target / "SHA256SUMS").write_text("".join(
+        f"{sha256(target / 'manifest.json')}  manifest.json\n" if line.endswith("  manifest.json") else f"{line}\n"
+        for line in lines))
+    return target
 
-    other = tmp_path / "other"
-    shutil.copytree(bundle, other)
-    manifest = json.loads((other / "manifest.json").read_text())
-    manifest["model"]["params"] += 1
-    (other / "manifest.json").write_text(json.dumps(manifest))
-    sums = (other / "SHA256SUMS").read_text().splitlines()
-    from ghostdeploy.digest import sha256
-    (other / "SHA256SUMS").write_text("".join(
-        f"{sha256(other / 'manifest.json')}  manifest.json\n" if line.endswith("  manifest.json") else f"{line}\n"
-        for line in sums))
+
+def test_a_bundle_of_before_there_were_profiles_and_blocks_has_what_can_be_had(bundle: Path, tmp_path: Path) -> None:
+    def older(manifest: dict[str, Any]) -> None:
+        del manifest["profile"]
+        manifest["artifacts"] = [{k: v for k, v in entry.items() if k != "blocks"} for entry in manifest["artifacts"]]
+
+    ended = measured(changed(bundle, tmp_path / "older", older), "--json")
+    assert "results" in ended.json, ended.stdout[:1000] + ended.stderr[-1000:]
+    pte, tflite = (each["profile"] for each in ended.json["results"])
+    assert pte["blocks"] and "another profile" in pte["notes"][1]
+    assert tflite["operators"] and not tflite["blocks"]
+
+
+def test_the_library_measures_without_torch() -> None:
+    subprocess.run([sys.executable, "-c", "import sys, ghostdeploy.benchmark.run, ghostdeploy.comparison.run\n"
+                    "assert 'torch' not in sys.modules"], check=True)
+
+
+def test_a_bundle_that_its_card_no_longer_makes_is_refused(bundle: Path, tmp_path: Path) -> None:
+    other = changed(bundle, tmp_path / "other", lambda manifest: manifest["model"].update(params=1))
     pte = next(subject for subject in subjects(other) if subject.model.format == "pte")
     with pytest.raises(UsageError, match="cannot be profiled by blocks"):
         parts.parts(pte, tmp_path, SILENT)

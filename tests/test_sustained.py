@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghostdeploy.benchmark import load_all
-from ghostdeploy.benchmark.curve import Slice
 from ghostdeploy.benchmark.run import bench
-from ghostdeploy.benchmark.sustained import LEAST_SLICES, per_second
+from ghostdeploy.benchmark.sustained import LEAST_SLICES, per_second, summed
 from ghostdeploy.device.base import DeviceState
 from ghostdeploy.errors import UsageError
 from ghostdeploy.report.page import page
@@ -24,8 +23,10 @@ STATE = DeviceState((None,), None, None, None)
 
 @given(st.lists(st.integers(1, 10**9), min_size=1), st.integers(0, 10**9))
 def test_throughput_is_runs_over_their_time_or_the_cadence(samples: list[int], every_ns: int) -> None:
-    found = per_second([Slice(0.0, tuple(samples), STATE)], every_ns)
+    kept = summed(0.0, samples, every_ns, STATE)
+    found = per_second([kept])
     assert found <= 1e9 / every_ns * (1 + 1e-9) if every_ns else found > 0
+    assert kept.median_ms <= kept.p90_ms * (1 + 1e-9) and kept.p90_ms * 1e6 <= max(samples) * (1 + 1e-9)
     assert found * sum(max(ns, every_ns) for ns in samples) == pytest.approx(len(samples) * 1e9)
 
 
@@ -38,8 +39,8 @@ def test_a_curve_covers_its_minutes_and_is_kept(tiny_bundle: Path, tmp_path: Pat
     assert curve is not None and curve.ended is None
     starts = [each.at_s for each in curve.slices]
     assert len(starts) >= LEAST_SLICES and starts == sorted(starts) and starts[0] < 1
-    assert starts[-1] + sum(curve.slices[-1].samples_ns) / 1e9 > 2
-    first, last = (len(each.samples_ns) * 1e9 / sum(each.samples_ns) for each in (curve.slices[0], curve.slices[-1]))
+    assert starts[-1] + curve.slices[-1].seconds > 2
+    first, last = (each.runs / each.seconds for each in (curve.slices[0], curve.slices[-1]))
     assert (curve.start_per_s, curve.end_per_s) == pytest.approx((first, last))
     assert "without a pause: minute" in ended.stdout
     assert "inferences a second at the start" in ended.stdout

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ghostdeploy.device.base import DeviceState
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Runs in a row. `at_s` is when they began, counted from the first slice; `state` the device's right after."""
+    """A process of the curve: timed runs in a row, after a warm-up of their own.
+
+    Single runs are not kept: an hour of a model of 1 ms would be 60 MB of them.
+
+    Attributes:
+        at_s: when the process was started, counted from the first one.
+        runs, seconds: timed runs, and the sum of their times, or of the app's cadence where that is longer.
+        state: of the device, right after the process ended.
+    """
 
     at_s: float
-    samples_ns: tuple[int, ...]
+    runs: int
+    seconds: float
+    median_ms: float
+    p90_ms: float
     state: DeviceState
-
-    @property
-    def median_ms(self) -> float:
-        """Of the runs."""
-        return float(np.median(self.samples_ns)) / 1e6
-
-    @property
-    def p90_ms(self) -> float:
-        """Of the runs."""
-        return float(np.percentile(self.samples_ns, 90)) / 1e6
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ghostdeploy.benchmark.subject import Subject
 from ghostdeploy.benchmark.sustained import sustain
 from ghostdeploy.device.base import Device, DeviceInfo
 from ghostdeploy.device.control import Control, Wishes
-from ghostdeploy.device.job import Memory
+from ghostdeploy.device.job import Memory, together
 from ghostdeploy.errors import GhostdeployError
 from ghostdeploy.progress import SILENT, Progress
 
@@ -41,17 +41,19 @@ def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol, pro
 
     Args:
         company: so many subjects in a row (of one format) share the process of each round and take turns in it, run by
-            run, if the device can do that: their ratio is then free of what one process has and the next has not.
+            run, where that can be (see `_shares`): their ratio is then free of what one process has and the next has
+            not.
 
     Raises:
         DeviceError, ArtifactRejected: a round failed, see `Device.run`. A wrong output does not raise: the result is
             `valid: false`; nor does a failed memory pass: the result has no memory and says why.
     """
     cells = [Cell(subject, threads) for subject in subjects for threads in protocol.threads]
-    groups = _groups(len(cells), len(protocol.threads), company if device.shares_processes() else 1)
+    groups = _groups(len(cells), len(protocol.threads), company if _shares(subjects, device, protocol) else 1)
     session = secrets.token_hex(8)
     info = device.describe()
     attempts: list[list[Attempt]] = [[] for _ in cells]
+    processes = 0
     device.prepare([(subject.path, subject.model.format) for subject in subjects])
     with device.controlled(wishes or Wishes(), progress) as control:
         for number, indices in enumerate(orders(len(groups), session)):
@@ -64,7 +66,8 @@ def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol, pro
             progress.stage(f"round {number + 1} of {of}, {protocol.runs} runs each")
             for group in (groups[index] for index in indices):
                 members = [cells[place] for place in group]
-                for done in _round(members, device, info, control, protocol, sum(map(len, attempts)), progress):
+                for done in _round(members, device, info, control, protocol, processes, progress):
+                    processes += 1
                     for place, attempt in zip(group, done, strict=True):
                         attempts[place].append(attempt)
         progress.stage("memory, in a pass of its own")
@@ -74,6 +77,14 @@ def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol, pro
     return [replace(assemble(cell.subject, cell.threads, protocol, info, done, *memory, control=control,
                              session=session, together=len(groups[0])), sustained=curve)
             for cell, done, memory, curve in zip(cells, attempts, memories, curves, strict=True)]
+
+
+def _shares(subjects: Sequence[Subject], device: Device, protocol: Protocol) -> bool:
+    """Artifacts at an app's cadence have the core to themselves in between, as there; and threads that wait for work by
+    spinning may take another artifact's core, unless both have the same threads: ExecuTorch has one pool a process.
+    """
+    alone = protocol.threads == (1,) or all(subject.model.format == "pte" for subject in subjects)
+    return device.shares_processes() and not protocol.every_ns and alone
 
 
 def _groups(count: int, threads: int, company: int) -> list[list[int]]:
@@ -114,8 +125,7 @@ def _attempt(cells: Sequence[Cell], device: Device, info: DeviceInfo, control: C
              position: int) -> list[Attempt]:
     """One process with all of the cells, which are opened in an order drawn anew."""
     order = secrets.SystemRandom().sample(range(len(cells)), len(cells))
-    first, *others = (protocol.job(cells[place].subject, cells[place].threads, "time") for place in order)
-    job = replace(first, beside=tuple(others), deadline_s=first.deadline_s * len(cells))
+    job = together([protocol.job(cells[place].subject, cells[place].threads, "time") for place in order])
     started = datetime.now(UTC).isoformat(timespec="seconds")
     before = device.state()
     run = device.run(job, [cells[place].subject.sample for place in order])

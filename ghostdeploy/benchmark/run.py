@@ -19,8 +19,7 @@ from ghostdeploy.device.base import ArtifactKind, Core, Device
 from ghostdeploy.device.control import Wishes
 from ghostdeploy.device.suitable import that_run_on
 from ghostdeploy.errors import GhostdeployError, UsageError
-from ghostdeploy.profiling import profile as profiling
-from ghostdeploy.profiling.profile import refusal, require_profilable
+from ghostdeploy.profiling.profile import profiles, refusal, require_profilable
 from ghostdeploy.profiling.record import Profile
 from ghostdeploy.progress import SILENT, Progress
 
@@ -119,20 +118,20 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
 def _profiled(results: Sequence[Result], measured: Sequence[Subject], target: Device, protocol: Protocol,
               progress: Progress) -> list[Result]:
     """The results with the profiles of those that can have one."""
-    cells = [(subject, threads) for subject in measured for threads in protocol.threads]
-    return [replace(result, profile=_profile(*cell, target, protocol, progress))
-            for result, cell in zip(results, cells, strict=True)]
+    found = [profile for subject in measured for profile in _profiles(subject, target, protocol, progress)]
+    return [replace(result, profile=profile) for result, profile in zip(results, found, strict=True)]
 
 
-def _profile(subject: Subject, threads: int, target: Device, protocol: Protocol, progress: Progress) -> Profile | None:
-    """None where there cannot be one; what was measured before does not hang on it."""
+def _profiles(subject: Subject, target: Device, protocol: Protocol, progress: Progress) -> Sequence[Profile | None]:
+    """One a thread count; None where there cannot be one: what was measured before does not hang on it."""
+    nothing = [None] * len(protocol.threads)
     if refusal(subject) is not None:
-        return None
+        return nothing
     try:
-        return profiling.profile(subject, threads, target, protocol, progress)
+        return profiles(subject, target, protocol, progress)
     except GhostdeployError as error:
         progress.note(f"no profile of {subject.model.file}: {error.what} ({error.why})")
-        return None
+        return nothing
 
 
 def artifact_kind(subject: Subject) -> ArtifactKind:

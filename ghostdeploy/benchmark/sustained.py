@@ -7,17 +7,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from ghostdeploy.benchmark.curve import Slice, Sustained
 from ghostdeploy.benchmark.protocol import MOST_RUNS, Protocol
 from ghostdeploy.benchmark.subject import Subject
-from ghostdeploy.device.base import Device
+from ghostdeploy.device.base import Device, DeviceState
 from ghostdeploy.device.control import Control
 from ghostdeploy.device.job import Job
 from ghostdeploy.errors import GhostdeployError, RunnerFailed
 from ghostdeploy.progress import Progress
 
-# A slice is a process: long enough that starting it (0.3 to 1 s, in which the device cools) is little, short enough for
-# a curve. No curve has fewer than `LEAST_SLICES`.
+# A slice is a process: so much of timed runs that starting it (0.3 to 1 s, in which the device cools) and its warm-up
+# (30 runs and more, in which it does not) are little, short enough for a curve. No curve has fewer than `LEAST_SLICES`.
 SLICE_S, LEAST_SLICES = 10.0, 4
 ENDS = 0.1          # of the slices, the first and the last of which give the throughput at either end
 NS = 1e9
@@ -53,18 +55,23 @@ def sustain(subject: Subject, threads: int, median_ms: float, device: Device, co
     if not slices:
         return None
     ends = max(1, round(ENDS * len(slices)))
-    return Sustained(minutes, before, tuple(slices), per_second(slices[:ends], protocol.every_ns),
-                     per_second(slices[-ends:], protocol.every_ns), ended)
+    return Sustained(minutes, before, tuple(slices), per_second(slices[:ends]), per_second(slices[-ends:]), ended)
 
 
 def _slice(device: Device, job: Job, subject: Subject, at_s: float) -> Slice:
     timing = device.run(job, [subject.sample]).report.timing
     if timing is None:
         raise RunnerFailed("the device answered a timing job without times", "", "please report it")
-    return Slice(at_s, timing.samples_ns, device.state())
+    return summed(at_s, timing.samples_ns, job.every_ns, device.state())
 
 
-def per_second(slices: Sequence[Slice], every_ns: int) -> float:
+def summed(at_s: float, samples_ns: Sequence[int], every_ns: int, state: DeviceState) -> Slice:
+    """What is kept of the timed runs of a slice."""
+    seconds = sum(max(ns, every_ns) for ns in samples_ns) / NS
+    return Slice(at_s, len(samples_ns), seconds, float(np.median(samples_ns)) / 1e6,
+                 float(np.percentile(samples_ns, 90)) / 1e6, state)
+
+
+def per_second(slices: Sequence[Slice]) -> float:
     """Inferences a second, back to back or at a cadence that they may not keep up with."""
-    taken = [max(ns, every_ns) for each in slices for ns in each.samples_ns]
-    return len(taken) * NS / sum(taken)
+    return sum(each.runs for each in slices) / sum(each.seconds for each in slices)

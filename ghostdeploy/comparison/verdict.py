@@ -54,6 +54,7 @@ class Comparison:
         p_value: of the test of equality over rounds; None where there is only one round.
         threshold: a smaller difference than this, relative, is none.
         interleaved: whether the rounds of both stood beside each other in one run.
+        together: whether they even took turns in the process of each round; either found the caches full of the other.
         differences: in what else the two differ, where that was allowed.
     """
 
@@ -67,6 +68,7 @@ class Comparison:
     p_value: float | None
     threshold: float
     interleaved: bool
+    together: bool
     a: Side
     b: Side
     differences: tuple[Difference, ...]
@@ -106,7 +108,8 @@ def judge(a: Result, b: Result, threshold: float = THRESHOLD, allowed: Sequence[
     if allowed:
         reasons.append(Remark("differences-allowed", "compared in spite of " + "; ".join(map(str, allowed))))
     return Comparison(SCHEMA_VERSION, found.value, (found.low, found.high), verdict, tuple(reasons), found.confidence,
-                      found.method, found.p_value, threshold, interleaved, _side(a), _side(b), tuple(allowed))
+                      found.method, found.p_value, threshold, interleaved,
+                      interleaved and a.protocol.together > 1, _side(a), _side(b), tuple(allowed))
 
 
 def _verdict(found: Ratio, threshold: float) -> tuple[Verdict, list[Remark]]:

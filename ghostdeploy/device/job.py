@@ -5,6 +5,7 @@ These records are JSON between processes (and, later, between machines); tensors
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -18,7 +19,7 @@ Task = Literal["infer", "time", "memory", "profile"]
 
 @dataclass(frozen=True)
 class Job:
-    """One fresh process with one artifact.
+    """One fresh process with one artifact, or with several that are timed in turns.
 
     `infer` runs every sample once (none: the artifact is only opened, for its specs). `time` measures on the first
     sample; jobs `beside` it take turns, each on the sample of its place. `memory` runs the first sample `runs` times
@@ -55,6 +56,13 @@ class Job:
     beside: tuple[Job, ...] = ()
 
 
+def together(jobs: Sequence[Job]) -> Job:
+    """Timing jobs of one format and protocol as one whose process they share."""
+    first, *others = jobs
+    assert all((job.format, job.threads, job.task) == (first.format, first.threads, "time") for job in jobs)
+    return replace(first, beside=tuple(others), deadline_s=sum(job.deadline_s for job in jobs))
+
+
 @dataclass(frozen=True)
 class Threads:
     """`in_effect` is the calling thread and those that the runtime started, counted alive after the work."""
@@ -69,7 +77,8 @@ class Timing:
 
     Attributes:
         late: timed runs that were still going when the next should have begun (cadence only).
-        preempted: involuntary context switches of the process during the timed runs: someone else took the core.
+        preempted: involuntary context switches of the process during the timed runs: someone else took the core. Those
+            that share a process have them in common.
         stable: the outputs of the first and of the last run are the same bytes.
     """
 

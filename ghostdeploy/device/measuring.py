@@ -80,15 +80,17 @@ def _cadenced(turns: Sequence[Turn], runs: int, every_ns: int) -> tuple[list[lis
     """`runs` timed runs of each, their starts at least `every_ns` apart; and how many overran that."""
     samples, late, due = [[0] * runs for _ in turns], [0] * len(turns), clock()
     chance = random.Random(clock())     # noqa: S311 (an order, not a secret)
+    before = None
     for i in range(runs):
         for place in chance.sample(range(len(turns)), len(turns)):
             wait = due - clock()
             if wait > 0:
                 time.sleep(wait / 1e9)
-            elif every_ns and i:
-                late[place] += 1
+            elif every_ns and before is not None:
+                late[before] += 1
             due = max(due, clock()) + every_ns
             samples[place][i] = timed(turns[place].session, turns[place].sample)
+            before = place
     return samples, late
 
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +17,7 @@ from ghostdeploy.device.exchange import Exchange, Failure
 from ghostdeploy.device.job import Job, Run
 from ghostdeploy.device.runtimes.base import Array
 from ghostdeploy.errors import AffinityRefused, ArtifactRejected, GhostdeployError, RunnerFailed, WriteFailed
-from ghostdeploy.writing import writing
+from ghostdeploy.writing import temporary_directory
 
 LOG_LINES, LOG_WIDTH = 20, 200      # of the process's log in an error: a runtime's own words, and the stack of a crash
 KNOWN: dict[str, type[GhostdeployError]] = {
@@ -35,16 +34,11 @@ def run(job: Job, samples: Sequence[Sequence[Array]]) -> Run:
         ArtifactRejected, AffinityRefused, RunnerFailed: see `Device.run`.
         WriteFailed: there is no room for temporary files.
     """
-    with _directory() as directory:
+    with temporary_directory() as directory:
         exchange = Exchange(Path(directory))
         exchange.put_samples(samples)
         status = _execute(job, exchange)
         return _answer(job, exchange, status)
-
-
-def _directory() -> tempfile.TemporaryDirectory[str]:
-    with writing("a temporary directory", "free some space, or name another directory in TMPDIR"):
-        return tempfile.TemporaryDirectory(prefix="ghostdeploy-")
 
 
 def _execute(job: Job, exchange: Exchange) -> int | None:

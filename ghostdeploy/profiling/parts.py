@@ -16,13 +16,12 @@ from torch.utils import _pytree as pytree
 from ghostdeploy import zoo
 from ghostdeploy.architecture import build
 from ghostdeploy.benchmark.subject import Subject
-from ghostdeploy.blocks import Block, blocks, cut, examples
+from ghostdeploy.blocks import blocks, cut, examples
 from ghostdeploy.bundle import Bundle, open_bundle
 from ghostdeploy.cost import cost
 from ghostdeploy.embedding import Embedded
 from ghostdeploy.errors import UsageError
 from ghostdeploy.fusion import fuse
-from ghostdeploy.lowering.artifact import Precision
 from ghostdeploy.progress import Progress
 from ghostdeploy.tuning import Profile, shipped
 from ghostdeploy.untrained import randomise_norms
@@ -39,7 +38,7 @@ class Parts:
 
 
 def parts(subject: Subject, directory: Path, progress: Progress) -> Parts:
-    """Every block of the subject's model as a `.pte` in `directory`. Equal blocks are lowered once.
+    """Every block of the subject's model as an fp32 `.pte` in `directory`. Equal blocks are lowered once.
 
     Raises:
         UsageError: the card makes another model today than the one in the bundle.
@@ -48,7 +47,6 @@ def parts(subject: Subject, directory: Path, progress: Progress) -> Parts:
     from ghostdeploy.lowering.executorch import lower_pte  # imports exir: seconds
 
     bundle = open_bundle(subject.path.parent)
-    precision: Precision = subject.model.precision or "fp32"
     progress.stage(f"build {bundle.name} again, for its blocks")
     graph = _graph(bundle)
     found = blocks(graph)
@@ -58,9 +56,9 @@ def parts(subject: Subject, directory: Path, progress: Progress) -> Parts:
     for number, block in enumerate(found):
         progress.stage(f"lower block {number + 1} of {len(found)}, {block.name}")
         part = cut(graph, block.nodes)
-        key = _key(block)
+        key = _key(part)
         if key not in lowered:
-            lowered[key] = lower_pte(part, examples(part), precision, wanted=wanted.wanted("pte", precision)).data
+            lowered[key] = lower_pte(part, examples(part), wanted=wanted.wanted("pte", "fp32")).data
         files.append(directory / f"{number}.pte")
         with writing("a temporary file", "free some space, or name another directory in TMPDIR"):
             files[-1].write_bytes(lowered[key])
@@ -83,25 +81,20 @@ def _graph(bundle: Bundle) -> GraphModule:
 
 def _profile(bundle: Bundle) -> tuple[Profile, tuple[str, ...]]:
     """Where rewrites pay, as the export was told."""
-    kept, told = shipped(bundle.manifest["target"]), bundle.manifest["profile"]
+    kept, told = shipped(bundle.manifest["target"]), bundle.manifest.get("profile")
     note = "blocks are the card's, built anew with random weights"
-    if (kept.measured.device, kept.measured.date) == (told["device"], told["date"]):
+    if told is not None and (kept.measured.device, kept.measured.date) == (told["device"], told["date"]):
         return kept, (note,)
     return kept, (note, "the bundle was exported with another profile than the one that ships today, with which its "
                         "blocks were lowered")
 
 
-def _key(block: Block) -> str:
-    """What makes two blocks equal: operators, their shapes and how they hang together."""
-    places: dict[object, int] = {}
-    lines = []
-    for node in block.nodes:
-        for each in (*node.all_input_nodes, node):
-            places.setdefault(each, len(places))
-        renamed = map_arg((node.args, node.kwargs), lambda source: (places[source], source.op, _shapes(source)))
-        lines.append(f"{node.target} {renamed}")
-    return "\n".join(lines)
+def _key(part: GraphModule) -> str:
+    """What makes two blocks equal: operators, shapes, how they hang together, and what is read outside."""
+    places = {node: place for place, node in enumerate(part.graph.nodes)}
+    return "\n".join(f"{node.target if node.op == 'call_function' else node.op} "
+                     f"{map_arg((node.args, node.kwargs), places.__getitem__)} {_shapes(node)}" for node in places)
 
 
 def _shapes(node: Node) -> str:
-    return str(pytree.tree_map(lambda value: tuple(value.shape), node.meta["val"]))
+    return str(pytree.tree_map_only(torch.Tensor, lambda value: tuple(value.shape), node.meta.get("val")))

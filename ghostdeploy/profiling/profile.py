@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ghostdeploy.benchmark.protocol import Protocol
 from ghostdeploy.benchmark.subject import Subject
@@ -14,9 +14,12 @@ from ghostdeploy.device.base import Device
 from ghostdeploy.device.job import Job, PartTime, Profiled
 from ghostdeploy.errors import RunnerFailed, UsageError
 from ghostdeploy.profiling.attribution import by_block, operators
-from ghostdeploy.profiling.parts import parts
 from ghostdeploy.profiling.record import BlockTime, OperatorKindTime, Profile
 from ghostdeploy.progress import SILENT, Progress
+from ghostdeploy.writing import temporary_directory
+
+if TYPE_CHECKING:
+    from ghostdeploy.profiling.parts import Parts
 
 NS_PER_MS = 1e6
 
@@ -29,8 +32,9 @@ def refusal(subject: Subject) -> str | None:
         return None
     if subject.model.card is None:
         return "a .pte is taken apart by the card of its model, and it has none (a bare file, or a model of your own)"
-    if subject.model.precision == "int8":
-        return "the steps of an int8 .pte are not kept block by block; its .tflite can be profiled"
+    if subject.model.precision != "fp32":
+        return (f"blocks of an {subject.model.precision} .pte would convert at their borders, which the whole does "
+                "not; its .tflite can be profiled")
     return None
 
 
@@ -50,21 +54,26 @@ def require_profilable(subjects: Sequence[Subject], device: Device, progress: Pr
         progress.note(f"no profile of {file}: {why}")
 
 
-def profile(subject: Subject, threads: int, device: Device, protocol: Protocol, progress: Progress = SILENT) -> Profile:
-    """The profile of a subject that is not refused, with `threads` threads on the CPUs of `protocol`.
+def profiles(subject: Subject, device: Device, protocol: Protocol, progress: Progress = SILENT) -> list[Profile]:
+    """The profiles of a subject that is not refused, one for each thread count of `protocol`.
 
     Raises:
         DeviceError, ArtifactRejected: see `Device.run`.
         UsageError, WriteFailed: see `parts`.
     """
-    job = protocol.job(subject, threads, "profile")
+    jobs = [protocol.job(subject, threads, "profile") for threads in protocol.threads]
     if subject.model.format == "tflite":
         progress.stage(f"profile {subject.model.file} by LiteRT")
-        return _by_runtime(subject, _measured(device, job, subject))
-    with tempfile.TemporaryDirectory(prefix="ghostdeploy-parts-") as directory:
+        return [_by_runtime(subject, _measured(device, job, subject)) for job in jobs]
+    from ghostdeploy.profiling.parts import parts  # brings torch, and fusion
+
+    with temporary_directory() as directory:
         made = parts(subject, Path(directory), progress)
         progress.stage(f"profile {subject.model.file} by {len(made.files)} blocks in turns")
-        found = _measured(device, replace(job, parts=made.files), subject)
+        return [_by_parts(made, _measured(device, replace(job, parts=made.files), subject)) for job in jobs]
+
+
+def _by_parts(made: Parts, found: Profiled) -> Profile:
     times: dict[str, float] = dict.fromkeys(made.names, 0.0)
     for name, part in zip(made.names, found.parts, strict=True):
         times[name] += part.ns

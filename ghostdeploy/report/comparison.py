@@ -71,7 +71,7 @@ def _numbers(found: Comparison) -> str:
 
 
 def _medians(found: Comparison) -> str:
-    how = "interleaved" if found.interleaved else "measured apart"
+    how = "in turns in one process" if found.together else "interleaved" if found.interleaved else "measured apart"
     rounds = f"{found.a.rounds} rounds each" if found.a.rounds == found.b.rounds \
         else f"{found.a.rounds} and {found.b.rounds} rounds"
     return f"medians {found.b.median_ms:.3f} ms over {found.a.median_ms:.3f} ms, {rounds}, {how}"

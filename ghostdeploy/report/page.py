@@ -69,8 +69,9 @@ def _of_results(rows: Sequence[Row]) -> Iterator[Plot]:
                     figures.over_time(row.result, row.name, colour))
         curve = row.result.sustained
         if curve is not None:
+            early = "" if curve.ended is None else f" It ended early: {curve.ended}."
             yield _plot(f"sustained-{number}", f"{row.name} on {row.device}, without a pause: {curve.start_per_s:.1f} "
-                        f"inferences a second at the start, {curve.end_per_s:.1f} at the end.",
+                        f"inferences a second at the start, {curve.end_per_s:.1f} at the end.{early}",
                         figures.sustained(curve, row.name, colour))
 
 
@@ -103,8 +104,6 @@ def _data(results: Sequence[Result]) -> Markup:
     documents: list[dict[str, Any]] = []
     for result in results:
         document = result.document()
-        if document["sustained"] is not None:
-            document["sustained"]["slices"] = [{**each, "samples_ns": []} for each in document["sustained"]["slices"]]
         document["rounds"] = [{**measured, "samples_ns": []} for measured in document["rounds"]]
         documents.append(document)
     text = json.dumps(documents, separators=(",", ":"))

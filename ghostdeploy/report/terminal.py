@@ -47,13 +47,12 @@ def render_results(console: Console, results: Sequence[Result]) -> None:
     for name, result in zip(names, results, strict=True):
         if result.sustained is not None and not result.device.emulated:
             _sustained(console, name, result.sustained)
-    for table in where.tables(results, names):
+    for table in where.tables(results, names_of(results)):
         _where(console, table)
 
 
 def _sustained(console: Console, name: str, curve: Sustained) -> None:
-    change = curve.end_per_s / curve.start_per_s - 1
-    shown = _table(f"{name}, without a pause: minute", "median ms", "p90", "°C", "MHz, fastest core")
+    shown = _table(f"{name}, without a pause: minute", "median ms", "p90", "°C", "MHz after")
     every = -(-len(curve.slices) // SHOWN_SLICES)
     for each in (*curve.slices[:-1:every], curve.slices[-1]):
         clocks = [khz for khz in each.state.clocks_khz if khz is not None]
@@ -61,14 +60,15 @@ def _sustained(console: Console, name: str, curve: Sustained) -> None:
                       UNKNOWN if each.state.thermal is None else f"{each.state.thermal:.0f}",
                       f"{max(clocks) / 1e3:.0f}" if clocks else UNKNOWN)
     console.print(shown)
-    console.print(f"  {curve.start_per_s:.1f} inferences a second at the start, {curve.end_per_s:.1f} at the end "
-                  f"([bold]{change:+.1%}[/])", highlight=False)
+    change = f" ([bold]{curve.end_per_s / curve.start_per_s - 1:+.1%}[/])" if len(curve.slices) > 1 else ""
+    console.print(f"  {curve.start_per_s:.1f} inferences a second at the start, {curve.end_per_s:.1f} at the end"
+                  f"{change}", highlight=False)
     if curve.ended is not None:
         console.print(f"  [yellow]![/] it ended early: {escape(curve.ended)}", highlight=False, soft_wrap=True)
 
 
 def _where(console: Console, table: where.Table) -> None:
-    shown = _table(table.title, *(heading for name in table.columns for heading in (f"{name} ms", "%")))
+    shown = _table(escape(table.title), *(heading for name in table.columns for heading in (f"{escape(name)} ms", "%")))
     for row, cells in table.rows:
         if row == where.UNATTRIBUTED:
             shown.add_section()

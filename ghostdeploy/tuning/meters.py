@@ -17,7 +17,7 @@ from ghostdeploy.device.arm_instructions import count
 from ghostdeploy.device.arm_instructions.emulated import runtime_of
 from ghostdeploy.device.base import Device
 from ghostdeploy.device.control import Control, Wishes
-from ghostdeploy.device.job import Job
+from ghostdeploy.device.job import Job, RoundReport, together
 from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.device.runtimes.base import Array
 from ghostdeploy.device.warmup import WarmUpRule
@@ -77,7 +77,8 @@ class InstructionMeter:
 
 
 class TimeMeter:
-    """Median of the medians of rounds, each a fresh process; the artifacts take turns."""
+    """Median of the medians of rounds, each a fresh process in which the artifacts take turns, run by run; on a phone
+    they have a process each, one after the other."""
 
     unit: Unit = "ns"
 
@@ -106,7 +107,7 @@ class TimeMeter:
 
     def _job(self, artifact: ArtifactUnderTest) -> Job:
         takes, gives = artifact.inputs, artifact.outputs
-        if takes is None:       # a phone must be told, and this machine's runtime can read it
+        if takes is None and self._info.kind == "android":    # it must be told, and this machine's runtime can read it
             opened = LocalDevice().run(Job(artifact.path, artifact.format, "infer"), ()).report
             takes, gives = opened.inputs, opened.outputs
         return Job(artifact.path, artifact.format, "time", takes, gives, threads=1, cpus=self._cpus, runs=RUNS,
@@ -118,7 +119,7 @@ class TimeMeter:
         for repeat in range(MOST_REPEATS + 1):
             control.rest()
             before = self._device.state()
-            reports = [self._device.run(job, [sample]).report for job in jobs]
+            reports = self._reports(jobs, sample)
             spoiled = control.spoiled(before, self._device.state(), self._info.cores, self._cpus)
             if spoiled is None:
                 break
@@ -126,6 +127,11 @@ class TimeMeter:
         self._runtimes |= {job.format: f"{report.runtime.name} {report.runtime.version}"
                            for job, report in zip(jobs, reports, strict=True)}
         return [statistics.median(report.timing.samples_ns) for report in reports if report.timing is not None]
+
+    def _reports(self, jobs: Sequence[Job], sample: Sequence[Array]) -> list[RoundReport]:
+        if not self._device.shares_processes():
+            return [self._device.run(job, [sample]).report for job in jobs]
+        return [run.report for run in self._device.run(together(jobs), [sample] * len(jobs)).apart()]
 
     def runtimes(self, formats: Sequence[Format]) -> dict[str, str]:
         """See `Meter.runtimes`: what the runs reported."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import ai_edge_litert
 import numpy as np
 
+from ghostdeploy.device import processinfo
 from ghostdeploy.device.job import PartTime, Profiled
 from ghostdeploy.device.runtimes.base import Array
 from ghostdeploy.errors import ArtifactRejected, RunnerFailed
@@ -43,7 +44,13 @@ class LitertProfiler:
         self._environment, self._model = self._made("LiteRtCreateEnvironment", 0, None), c_void_p()
         if self._library.LiteRtCreateModelFromFile(self._environment, str(path).encode(), byref(self._model)):
             raise ArtifactRejected(f"LiteRT does not load {path.name}", "", "export it again")
+        before = len(processinfo.threads())
         self._compiled = self._made("LiteRtCreateCompiledModel", self._environment, self._model, self._options(threads))
+        started = len(processinfo.threads()) - before
+        if started != threads - 1:
+            raise RunnerFailed(f"LiteRT's profiler started {started} threads instead of {threads - 1}",
+                               "the option that says how many may have another name in this version",
+                               "install ai-edge-litert 2.3")
         self._profiler = self._made("LiteRtCompiledModelGetProfiler", self._compiled)
         self._signature = self._made("LiteRtGetModelSignature", self._model, c_size_t(0))
         self._inputs, self._outputs = self._buffers("Input"), self._buffers("Output")
@@ -113,7 +120,8 @@ class LitertProfiler:
         room = c_size_t()
         self._call("LiteRtGetTensorBufferSize", buffer, byref(room))
         if room.value < array.nbytes:
-            raise RunnerFailed(f"the artifact takes {room.value} bytes, and was given {array.nbytes}", "", "")
+            raise RunnerFailed(f"the artifact takes {room.value} bytes, and was given {array.nbytes}",
+                               "LiteRT and its manifest differ about an input", "export it again")
         address = c_void_p()
         self._call("LiteRtLockTensorBuffer", buffer, byref(address), WRITE)
         ctypes.memmove(address, array.ctypes.data, array.nbytes)

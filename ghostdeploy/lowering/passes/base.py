@@ -88,7 +88,8 @@ def emit(module: GraphModule, target: Callable[..., Any], *args: Any, **kwargs: 
 
 
 def replace(old: Node, new: Node) -> None:
-    """Let every reader of `old` read `new`. The nodes' metadata stay their own."""
+    """Let every reader of `old` read `new`, which belongs to its block. All other metadata stay the nodes' own."""
+    new.meta.setdefault("block", old.meta.get("block"))
     old.replace_all_uses_with(new, propagate_meta=False)
 
 
