@@ -33,7 +33,8 @@ def by_torch(module: GraphModule, x: torch.Tensor) -> list[tuple[str, Any]]:
     return layouts(module)
 
 
-@pytest.mark.parametrize(("name", "size"), [("ghostnetv3_050", 96), ("mobilevit_xxs", 64), ("mobilenetv3_small_100", 64)])
+@pytest.mark.parametrize(("name", "size"), [("ghostnetv3_050", 96), ("mobilevit_xxs", 64),
+                                            ("mobilenetv3_small_100", 64)])
 @pytest.mark.parametrize("half", [False, True], ids=["float32", "half"])
 def test_they_are_torchs(name: str, size: int, half: bool) -> None:
     x = torch.randn(1, 3, size, size)
