@@ -52,24 +52,9 @@ def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol, pro
     groups = _groups(len(cells), len(protocol.threads), company if _shares(subjects, device, protocol) else 1)
     session = secrets.token_hex(8)
     info = device.describe()
-    attempts: list[list[Attempt]] = [[] for _ in cells]
-    processes = 0
     device.prepare([(subject.path, subject.model.format) for subject in subjects])
     with device.controlled(wishes or Wishes(), progress) as control:
-        for number, indices in enumerate(orders(len(groups), session)):
-            if _enough(attempts, number, protocol):
-                if number == MOST_ROUNDS > protocol.rounds:
-                    progress.note(f"given up after {MOST_ROUNDS} rounds: not every artifact was timed for "
-                                  f"{protocol.min_ns / 1e9:g} s")
-                break
-            of = protocol.rounds if number < protocol.rounds else f"as many as take {protocol.min_ns / 1e9:g} s"
-            progress.stage(f"round {number + 1} of {of}, {protocol.runs} runs each")
-            for group in (groups[index] for index in indices):
-                members = [cells[place] for place in group]
-                for done in _round(members, device, info, control, protocol, processes, progress):
-                    processes += 1
-                    for place, attempt in zip(group, done, strict=True):
-                        attempts[place].append(attempt)
+        attempts = _rounds(cells, groups, device, info, control, protocol, session, progress)
         progress.stage("memory, in a pass of its own")
         memories = [_memory(cell, device, protocol) for cell in cells]
         curves = [_sustained(cell, done, device, control, protocol, progress)
@@ -77,6 +62,28 @@ def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol, pro
     return [replace(assemble(cell.subject, cell.threads, protocol, info, done, *memory, control=control,
                              session=session, together=len(groups[0])), sustained=curve)
             for cell, done, memory, curve in zip(cells, attempts, memories, curves, strict=True)]
+
+
+def _rounds(cells: Sequence[Cell], groups: Sequence[Sequence[int]], device: Device, info: DeviceInfo, control: Control,
+            protocol: Protocol, session: str, progress: Progress) -> list[list[Attempt]]:
+    """All processes of each cell, those that do not count included; groups in an order that `session` draws."""
+    attempts: list[list[Attempt]] = [[] for _ in cells]
+    processes = 0
+    for number, indices in enumerate(orders(len(groups), session)):
+        if _enough(attempts, number, protocol):
+            if number == MOST_ROUNDS > protocol.rounds:
+                progress.note(f"given up after {MOST_ROUNDS} rounds: not every artifact was timed for "
+                              f"{protocol.min_ns / 1e9:g} s")
+            break
+        of = protocol.rounds if number < protocol.rounds else f"as many as take {protocol.min_ns / 1e9:g} s"
+        progress.stage(f"round {number + 1} of {of}, {protocol.runs} runs each")
+        for group in (groups[index] for index in indices):
+            members = [cells[place] for place in group]
+            for done in _round(members, device, info, control, protocol, processes, progress):
+                processes += 1
+                for place, attempt in zip(group, done, strict=True):
+                    attempts[place].append(attempt)
+    return attempts
 
 
 def _shares(subjects: Sequence[Subject], device: Device, protocol: Protocol) -> bool:
