@@ -59,13 +59,13 @@ def test_threads_of_one_are_not_counted_for_the_other(tiny_bundle: Path, other_b
 
 
 def test_compare_lets_them_share_and_formats_apart(tiny_bundle: Path, other_bundle: Path) -> None:
-    setting = Setting(runs=6, rounds=2)
+    setting = Setting(runs=6, rounds=1)
     assert all(found.together for found in compare_all(tiny_bundle, other_bundle, setting=setting))
     apart = compare(tiny_bundle / "model.fp32.pte", tiny_bundle / "model.fp32.tflite", setting=setting,
                     allow_differences=True)
     assert apart.interleaved and not apart.together
     paced = compare(tiny_bundle / "model.fp32.pte", other_bundle / "model.fp32.pte",
-                    setting=Setting(runs=6, rounds=2, every_ms=5))
+                    setting=Setting(runs=6, rounds=1, every_ms=5))
     assert paced.interleaved and not paced.together      # an app has the core to itself between two runs
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ghostdeploy.benchmark.sustained import LEAST_SLICES
 from ghostdeploy.device.phone import place
 from tests.commands import Ended, ghostdeploy, start
 from tests.phone.adbd import RealPhone
@@ -94,7 +95,8 @@ def test_tune(typed: Typed, tmp_path: Path) -> None:
 def test_bench(typed: Typed, tiny_bundle: Path, tmp_path: Path) -> None:
     """The one attached phone is meant; the result is kept, and says that it means nothing."""
     before = typed.settings()
-    ended = typed("bench", tiny_bundle, "--runs", "6", "--rounds", "1", "--yes", *ALLOWED, "-o", tmp_path / "r.json")
+    ended = typed("bench", tiny_bundle, "--runs", "6", "--rounds", "1", "--sustained", "0.001", "--yes", *ALLOWED, "-o",
+                  tmp_path / "r.json")
     assert ended.code == 5 and "Traceback" not in ended.stderr
     assert "emulated" in ended.stdout and "5 apps will be stopped" in ended.stderr
     results = json.loads((tmp_path / "r.json").read_text())["results"]
@@ -102,6 +104,8 @@ def test_bench(typed: Typed, tiny_bundle: Path, tmp_path: Path) -> None:
     assert all(entry["device"]["emulated"] and not entry["summary"]["valid"] for entry in results)
     assert all(entry["parity"]["max_rel_error"] <= 1e-5 for entry in results)
     assert all(condition["restored"] is not False for entry in results for condition in entry["conditions"])
+    assert all(len(entry["sustained"]["slices"]) == LEAST_SLICES for entry in results)
+    assert "without a pause" not in ended.stdout
     assert typed.settings() == before and typed.left(place.RUNS) == []
     for number in (entry["summary"]["median_ms"] for entry in results):
         assert f"{number:.2f}" not in ended.stdout      # an emulated time is never shown as a latency
