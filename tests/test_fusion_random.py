@@ -85,8 +85,7 @@ def step(kind: str, layer: nn.Module, inputs: list[torch.Tensor], extra: int) ->
     raise AssertionError(kind)
 
 
-# Other networks in each run, a few seconds each.
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.data())
 def test_random_network(data: st.DataObject) -> None:
     torch.manual_seed(data.draw(st.integers(0, 99), label="seed"))

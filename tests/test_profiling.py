@@ -145,6 +145,8 @@ def test_a_bundle_of_an_own_model_has_its_tflite_profiled_and_says_why_not_its_p
     assert [each["block"] for each in tflite["profile"]["blocks"]] == [
         "stem.0", "point.0", "depthwise.0", "gate", "head"]
     assert "no profile of model.fp32.pte" in ended.stderr
+    told = [reason["text"] for reason in pte["summary"]["reasons"] if reason["code"] == "profile-missing"]
+    assert len(told) == 1 and "it has none" in told[0]
 
 
 def test_what_cannot_be_profiled_is_refused_before_it_is_measured(tiny_bundle: Path, tmp_path: Path) -> None:

@@ -80,3 +80,22 @@ def test_what_was_measured_before_the_device_failed_stands(tiny_bundle: Path, tm
 def test_minutes_out_of_range_are_refused(tiny_bundle: Path, minutes: float) -> None:
     with pytest.raises(UsageError, match="--sustained"):
         bench(tiny_bundle / "model.fp32.tflite", sustained_minutes=minutes)
+
+
+def test_a_curve_without_a_beginning_says_why_and_the_rounds_stand(tiny_bundle: Path, tmp_path: Path) -> None:
+    """The artifact goes away before the first slice."""
+    artifact = tmp_path / "model.tflite"
+    shutil.copy(tiny_bundle / "model.fp32.tflite", artifact)
+
+    class Removing:
+        def stage(self, name: str) -> None:
+            if "without a pause" in name:
+                artifact.unlink()
+
+        def note(self, text: str) -> None:
+            pass
+
+    result, = bench(artifact, rounds=1, runs=6, sustained_minutes=0.01, progress=Removing())
+    assert result.sustained is None and result.summary.median_ms > 0
+    reason = next(reason for reason in result.summary.reasons if reason.code == "curve-missing")
+    assert "no such artifact" in reason.text and not reason.invalidates

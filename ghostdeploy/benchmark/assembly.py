@@ -32,8 +32,7 @@ def assemble(subject: Subject, threads: int, protocol: Protocol, device: DeviceI
     """The result of all rounds of one artifact with one thread count; `memory_failure` says why there is no memory.
 
     `session` names the interleaved run that the rounds belong to, `together` says how many artifacts shared their
-    processes. Rounds that were made again are in the result, and
-    nothing is computed from their times.
+    processes. Rounds that were made again are in the result, and nothing is computed from their times.
     """
     rounds = tuple(attempt.record() for attempt in attempts)
     counted = tuple(measured for measured in rounds if measured.discarded is None)

@@ -11,7 +11,8 @@ from ghostdeploy.benchmark.statistics import Interval
 Grade = Literal["A", "B", "C", "D"]
 Code = Literal["interval-wide", "warm-up-not-converged", "output-mismatch", "output-unstable", "runs-too-few",
                "threads-differ", "cpus-differ", "cpus-too-few", "one-round", "outliers", "deadlines-missed",
-               "memory-unknown", "emulated", "throttled", "preflight", "slower-than-fp32", "drift"]
+               "memory-unknown", "emulated", "throttled", "preflight", "slower-than-fp32", "drift",
+               "curve-missing", "profile-missing"]
 
 # Widest relative interval of each grade. 1 % is criterion's noise threshold; 2 % the smallest difference that is worth
 # a verdict; 5 % is the project's limit of a valid measurement.

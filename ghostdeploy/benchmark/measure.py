@@ -59,9 +59,10 @@ def measure(subjects: Sequence[Subject], device: Device, protocol: Protocol, pro
         memories = [_memory(cell, device, protocol) for cell in cells]
         curves = [_sustained(cell, done, device, control, protocol, progress)
                   for cell, done in zip(cells, attempts, strict=True)]
-    return [replace(assemble(cell.subject, cell.threads, protocol, info, done, *memory, control=control,
-                             session=session, together=len(groups[0])), sustained=curve)
-            for cell, done, memory, curve in zip(cells, attempts, memories, curves, strict=True)]
+    results = [assemble(cell.subject, cell.threads, protocol, info, done, *memory, control=control, session=session,
+                        together=len(groups[0])) for cell, done, memory in zip(cells, attempts, memories, strict=True)]
+    return [result.remarked("curve-missing", f"there is no curve: {failure}") if failure else
+            replace(result, sustained=curve) for result, (curve, failure) in zip(results, curves, strict=True)]
 
 
 def _rounds(cells: Sequence[Cell], groups: Sequence[Sequence[int]], device: Device, info: DeviceInfo, control: Control,
@@ -101,11 +102,15 @@ def _groups(count: int, threads: int, company: int) -> list[list[int]]:
 
 
 def _sustained(cell: Cell, done: Sequence[Attempt], device: Device, control: Control, protocol: Protocol,
-               progress: Progress) -> Sustained | None:
+               progress: Progress) -> tuple[Sustained | None, str | None]:
+    """The curve that was asked for, or why there is none: finished rounds do not hang on it."""
     if not protocol.sustained_minutes:
-        return None
+        return None, None
     median_ms = statistics.median_of_medians([a.timing.samples_ns for a in done if not a.discarded]) / 1e6
-    return sustain(cell.subject, cell.threads, median_ms, device, control, protocol, progress)
+    try:
+        return sustain(cell.subject, cell.threads, median_ms, device, control, protocol, progress), None
+    except GhostdeployError as error:
+        return None, error.what
 
 
 def _enough(attempts: Sequence[Sequence[Attempt]], rounds: int, protocol: Protocol) -> bool:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from ghostdeploy.benchmark.grade import Reason
 from ghostdeploy.benchmark.ratio import Ratio, paired
 from ghostdeploy.benchmark.result import Result
 
@@ -33,8 +31,7 @@ def _told(result: Result, base: Result | None) -> Result:
         return result
     text = (f"{result.model.precision} takes {found.value:.2f} times as long as fp32 on this device "
             f"({found.low:.2f} to {found.high:.2f}): only its size speaks for it here")
-    summary = replace(result.summary, reasons=(*result.summary.reasons, Reason("slower-than-fp32", text, False)))
-    return replace(result, summary=summary)
+    return result.remarked("slower-than-fp32", text)
 
 
 def _ratio(result: Result, base: Result) -> Ratio | None:

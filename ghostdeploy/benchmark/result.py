@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from ghostdeploy import schemas
 from ghostdeploy.benchmark import result_file
 from ghostdeploy.benchmark.curve import Sustained
-from ghostdeploy.benchmark.grade import Grade, Reason
+from ghostdeploy.benchmark.grade import Code, Grade, Reason
 from ghostdeploy.benchmark.statistics import Method, round_medians
 from ghostdeploy.device import records
 from ghostdeploy.device.base import DeviceInfo, DeviceState
@@ -130,8 +130,8 @@ class Result:
     """One artifact, measured with one thread count on one device.
 
     `session` is shared by the results of one interleaved run, whose rounds of equal number stood beside each other;
-    None in results of before 2026-11-27. `profile` says where the time goes and `sustained`
-    what is left of the speed after minutes, if that was asked.
+    None in results of before 2026-11-27. `profile` says where the time goes and `sustained` what is left of the speed
+    after minutes, if that was asked; a reason of the summary says why it is not there all the same.
     """
 
     schema_version: Literal[1]
@@ -154,6 +154,11 @@ class Result:
     def medians_ns(self) -> tuple[float, ...]:
         """The median of each round that counts, in the order of the rounds."""
         return tuple(float(v) for v in round_medians([r.samples_ns for r in self.rounds if r.discarded is None]))
+
+    def remarked(self, code: Code, text: str) -> Result:
+        """The result with one more reason, which says something and invalidates nothing."""
+        reasons = (*self.summary.reasons, Reason(code, text, False))
+        return replace(self, summary=replace(self.summary, reasons=reasons))
 
     def document(self) -> dict[str, Any]:
         """The result as JSON, valid against `schemas.result()`."""

@@ -117,21 +117,21 @@ def bench(*paths: str | Path, device: str | None = "local", runs: int = 100, rou
 
 def _profiled(results: Sequence[Result], measured: Sequence[Subject], target: Device, protocol: Protocol,
               progress: Progress) -> list[Result]:
-    """The results with the profiles of those that can have one."""
-    found = [profile for subject in measured for profile in _profiles(subject, target, protocol, progress)]
-    return [replace(result, profile=profile) for result, profile in zip(results, found, strict=True)]
+    """The results with their profiles, or with why there is none: what was measured does not hang on that."""
+    found = [each for subject in measured for each in _profiles(subject, target, protocol, progress)]
+    return [result.remarked("profile-missing", f"there is no profile: {each}") if isinstance(each, str) else
+            replace(result, profile=each) for result, each in zip(results, found, strict=True)]
 
 
-def _profiles(subject: Subject, target: Device, protocol: Protocol, progress: Progress) -> Sequence[Profile | None]:
-    """One a thread count; None where there cannot be one: what was measured before does not hang on it."""
-    nothing = [None] * len(protocol.threads)
-    if refusal(subject) is not None:
-        return nothing
-    try:
-        return profiles(subject, target, protocol, progress)
-    except GhostdeployError as error:
-        progress.note(f"no profile of {subject.model.file}: {error.what} ({error.why})")
-        return nothing
+def _profiles(subject: Subject, target: Device, protocol: Protocol, progress: Progress) -> Sequence[Profile | str]:
+    """One a thread count; a sentence in place of each where there cannot be one."""
+    why = refusal(subject)
+    if why is None:
+        try:
+            return profiles(subject, target, protocol, progress)
+        except GhostdeployError as error:
+            why = "; ".join(filter(None, (error.what, error.why)))
+    return [why] * len(protocol.threads)
 
 
 def artifact_kind(subject: Subject) -> ArtifactKind:

@@ -26,12 +26,15 @@ NS = 1e9
 
 
 def sustain(subject: Subject, threads: int, median_ms: float, device: Device, control: Control, protocol: Protocol,
-            progress: Progress) -> Sustained | None:
+            progress: Progress) -> Sustained:
     """Run one artifact as long as the protocol says, slice after slice, from a device that rested. Nothing is made
     again, however warm it gets.
 
     `median_ms` is what one run takes, as far as is known; it sets how many make a slice. A device that fails ends the
-    curve early: what was measured before stands. None where there is not one slice; why is told to `progress`.
+    curve early: what was measured before stands.
+
+    Raises:
+        DeviceError, ArtifactRejected: there is not one slice; see `Device.run` and `Control.rest`.
     """
     minutes = protocol.sustained_minutes
     seconds = min(SLICE_S, 60 * minutes / LEAST_SLICES)
@@ -50,10 +53,10 @@ def sustain(subject: Subject, threads: int, median_ms: float, device: Device, co
                                f"{math.ceil(minutes)}")
             slices.append(_slice(device, job, subject, at))
     except GhostdeployError as error:
+        if not slices:
+            raise
         ended = error.what
         progress.note(f"the curve of {subject.model.file} ends early: {ended}")
-    if not slices:
-        return None
     ends = max(1, round(ENDS * len(slices)))
     return Sustained(minutes, before, tuple(slices), per_second(slices[:ends]), per_second(slices[-ends:]), ended)
 

@@ -11,7 +11,7 @@ from ghostdeploy.device.job import Job, PartTime, Profiled
 from ghostdeploy.device.measuring import timed
 from ghostdeploy.device.runtimes import runtime
 from ghostdeploy.device.runtimes.base import Array, Session
-from ghostdeploy.tensors import to_layout
+from ghostdeploy.tensors import arranged
 
 
 def profiled(job: Job, session: Session, sample: Sequence[Array]) -> Profiled:
@@ -32,8 +32,8 @@ def _in_turns(job: Job, session: Session, sample: Sequence[Array], warm_up: int)
     """The whole, then its parts once each in their order, and again: so each part finds the caches as it does in the
     whole, where the weights of all others went through before its turn.
 
-    GhostNetV3 1.0x has 24 MB of them: run twenty times in a row, its blocks took 0.51 to 0.85 of the whole together,
-    in turns 1.03 and 1.04.
+    GhostNetV3 1.0x has 24 MB of them: run twenty times in a row, its blocks took 0.81 to 0.87 of the whole together,
+    in turns 0.98 to 1.00 (three processes of both). Beside other work, the whole was seen half as slow again.
     """
     chosen = runtime(job.format)
     runs: list[tuple[Session, Sequence[Array]]] = [(session, sample)]
@@ -51,6 +51,4 @@ def _in_turns(job: Job, session: Session, sample: Sequence[Array], warm_up: int)
 
 def _random_inputs(session: Session) -> list[Array]:
     chance = np.random.default_rng(0)
-    made = [chance.random(spec.shape, np.float32) for spec in session.inputs]
-    return [to_layout(array, spec.layout) if array.ndim == 4 else array
-            for array, spec in zip(made, session.inputs, strict=True)]
+    return arranged([chance.random(spec.shape, np.float32) for spec in session.inputs], session.inputs)

@@ -24,7 +24,7 @@ from ghostdeploy.device.runtimes import runtime
 from ghostdeploy.device.runtimes.base import Array, Runtime, Session
 from ghostdeploy.errors import AffinityRefused, ArtifactRejected, GhostdeployError, RunnerFailed
 from ghostdeploy.lowering.artifact import TensorSpec
-from ghostdeploy.tensors import from_layout, to_layout
+from ghostdeploy.tensors import arranged, from_layout
 
 PR_SET_PDEATHSIG = 1
 
@@ -111,28 +111,28 @@ def _work(opened: Sequence[Opened], samples: list[list[Array]], idle_kb: int | N
         return [Work(None, [])]
     if one.job.task == "time":
         return _timed(opened, samples, exchange)
-    arranged = [_arranged(sample, one.inputs) for sample in samples]
+    inputs = [_arranged(sample, one.inputs) for sample in samples]
     loaded_kb = processinfo.resident_kb()
     exchange.put_stage("the first inference")
-    first_ns = measuring.timed(one.session, arranged[0])
+    first_ns = measuring.timed(one.session, inputs[0])
     first = one.session.read()
     if idle_kb is not None:
-        return [Work(first_ns, [first], memory=measuring.memory_after(one.session, arranged[0], one.job.runs, idle_kb,
+        return [Work(first_ns, [first], memory=measuring.memory_after(one.session, inputs[0], one.job.runs, idle_kb,
                                                                       loaded_kb))]
     if one.job.task == "profile":
         exchange.put_stage("the profile")
-        return [Work(first_ns, [first], profile=profiled(one.job, one.session, arranged[0]))]
-    return [Work(first_ns, [first, *_infer(one.session, arranged[1:], exchange)])]
+        return [Work(first_ns, [first], profile=profiled(one.job, one.session, inputs[0]))]
+    return [Work(first_ns, [first, *_infer(one.session, inputs[1:], exchange)])]
 
 
 def _timed(opened: Sequence[Opened], samples: list[list[Array]], exchange: Exchange) -> list[Work]:
     """Each with the sample of its place; the sample of a single job is its first."""
     turns, firsts = [], []
-    for each, sample in zip(opened, samples, strict=False):
+    for each, sample in zip(opened, samples[:len(opened)], strict=True):
         exchange.put_stage("the first inference")
-        arranged = _arranged(sample, each.inputs)
-        firsts.append(measuring.timed(each.session, arranged))
-        turns.append(measuring.Turn(each.session, arranged, each.session.read()))
+        inputs = _arranged(sample, each.inputs)
+        firsts.append(measuring.timed(each.session, inputs))
+        turns.append(measuring.Turn(each.session, inputs, each.session.read()))
     done = measuring.time_runs(turns, opened[0].job, exchange.put_stage)
     return [Work(first_ns, [list(turn.first), last], timing=timing)
             for first_ns, turn, (timing, last) in zip(firsts, turns, done, strict=True)]
@@ -183,8 +183,7 @@ def _arranged(sample: list[Array], specs: Specs) -> list[Array]:
     if len(sample) != len(specs):
         raise RunnerFailed(f"the artifact takes {len(specs)} inputs, and was given {len(sample)}", "",
                            "hand in one array per input")
-    return [to_layout(array, spec.layout) if array.ndim == 4 else array
-            for array, spec in zip(sample, specs, strict=True)]
+    return arranged(sample, specs)
 
 
 def _infer(session: Session, samples: list[list[Array]], exchange: Exchange) -> list[list[Array]]:

@@ -38,9 +38,11 @@ def by_block(stretches: Sequence[Stretch], written: Sequence[str], ran: Sequence
         ran: what XNNPACK ran, by its names.
     """
     owners = [stretch.block for stretch in stretches for _ in range(stretch.operators)]
-    anchors = [owner for owner, name in zip(owners, written, strict=False) if name in WEIGHTED]
+    if len(owners) != len(written):
+        return ()
+    anchors = [owner for owner, name in zip(owners, written, strict=True) if name in WEIGHTED]
     weighted = [part.name.startswith(WEIGHTED_INSIDE) for part in ran]
-    if len(owners) != len(written) or len(anchors) != sum(weighted) or not anchors:
+    if len(anchors) != sum(weighted) or not anchors:
         return ()
     totals: dict[str, float] = dict.fromkeys(anchors, 0.0)
     seen = 0

@@ -48,7 +48,7 @@ def page(results: Sequence[Result]) -> str:
     formats = dict.fromkeys(result.model.format for result in results)
     return environment.get_template("page.html.j2").render(
         rows=rows, devices=devices, models=models, kb_per_mb=KB_PER_MB,
-        app_sizes={format: added for format in formats if (added := app_size(format)) is not None},
+        app_sizes=[added for format in formats if (added := app_size(format)) is not None],
         profiles=[table for device in devices for table in where.tables(
             [row.result for row in rows if row.device == device], [row.name for row in rows if row.device == device])],
         plots=[*_of_results(rows), *_of_models(models)], version=VERSION,
