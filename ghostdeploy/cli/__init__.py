@@ -30,7 +30,7 @@ app = typer.Typer(
 
 
 def _register() -> None:
-    from ghostdeploy.cli import bench, compare, devices, doctor, export, inspect, models, report, table, tune, verify
+    from ghostdeploy.cli import bench, compare, data, devices, doctor, export, inspect, models, report, table, train, tune, verify
 
     app.command("models")(models.models)
     app.command("inspect")(inspect.inspect)
@@ -43,6 +43,8 @@ def _register() -> None:
     app.command("report")(report.report)
     app.command("table")(table.table)
     app.command("tune")(tune.tune)
+    app.command("data")(data.data)
+    app.command("train")(train.train)
 
 
 _register()

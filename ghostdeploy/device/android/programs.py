@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ghostdeploy.device.android import build
-from ghostdeploy.device.android.cache import appearing, cache_root
+from ghostdeploy.cache import appearing, cache_root
 from ghostdeploy.device.android.pinned import Abi, RuntimeName
 from ghostdeploy.resources import folder
 

