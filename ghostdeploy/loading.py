@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from ghostdeploy import zoo
 from ghostdeploy.architecture import build, build_user, deployed, is_factory
+from ghostdeploy.branching import reparam
 from ghostdeploy.calling import call
 from ghostdeploy.checkpoint.identify import Opened, identify, open_checkpoint
+from ghostdeploy.checkpoint.note import Note
 from ghostdeploy.checkpoint.structure import Difference, Shapes, is_counter, shapes
 from ghostdeploy.checkpoint.unwrap import WeightsChoice, strippings
 from ghostdeploy.checkpoint.values import check_kinds
@@ -65,6 +67,8 @@ def load_opened(opened: Opened, model: str | None = None) -> Model:
     """The module for weights that were read already; see `load`."""
     if model is not None and is_factory(model):
         return _load_user(opened, model)
+    if opened.stored.note is not None and not (model is not None and is_factory(model)):
+        return _load_trained(opened, opened.stored.note, named_card(model))
     known = identify(opened, named_card(model))
     card, form = known.recognised.card, known.recognised.form
     module = build(card, known.recognised.classes)
@@ -72,6 +76,26 @@ def load_opened(opened: Opened, model: str | None = None) -> Model:
         module = deployed(module)
     _fill(module, known.state, opened.stored.path)
     return Model(module, card.name, _origin(opened, form), card.preprocessing, known.recognised.classes, card, "card")
+
+
+def _load_trained(opened: Opened, note: Note, wanted: Card | None) -> Model:
+    """What our own training wrote, which says itself what it is."""
+    path, card = opened.stored.path, zoo.card(note.card)
+    if wanted is not None and wanted.name != card.name:
+        raise CheckpointMismatch(f"{path} is not {wanted.name}", f"its training run says that it is {card.name}",
+                                 "leave --model out")
+    shape = note.branches
+    module = reparam(build(card, len(note.classes)), torch.zeros(1, 3, *2 * (note.preprocessing.input_size,)),
+                     branches=shape.copies, scale=shape.scale, identity=shape.identity).module.eval()
+    state = {key: value for key, value in opened.state.items() if not is_counter(key)}
+    listed = _differences(shapes(state), shapes(module.state_dict()))
+    if listed:
+        raise CheckpointMismatch(f"the weights in {path} do not fit what it says of itself",
+                                 f"first differences: {'; '.join(str(entry) for entry in listed[:SHOWN])}",
+                                 "train again, or take the file as it was written")
+    _fill(module, state, path)
+    return Model(module, card.name, _origin(opened, "training" if shape.copies else "single"), note.preprocessing,
+                 len(note.classes), card, "training", note.classes)
 
 
 def named_card(model: str | None) -> Card | None:

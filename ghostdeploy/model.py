@@ -32,8 +32,9 @@ class Weights:
 class Model:
     """A module in eval mode, float32. `card` is None for an architecture of the user's own.
 
-    `preprocessing_from` says who knows how photos become inputs: the model's card, the user, or nobody. Parity cannot
-    tell a wrong one, since checkpoint and artifacts see the same inputs.
+    `preprocessing_from` says who knows how photos become inputs: the model's card, the user, the training run that wrote
+    the checkpoint, or nobody. Parity cannot tell a wrong one, since checkpoint and artifacts see the same inputs.
+    `labels` names the classes where the training run did.
     """
 
     module: nn.Module
@@ -42,4 +43,5 @@ class Model:
     preprocessing: Preprocessing
     classes: int | None = None
     card: Card | None = None
-    preprocessing_from: Literal["card", "user", "assumed"] = "assumed"
+    preprocessing_from: Literal["card", "user", "training", "assumed"] = "assumed"
+    labels: tuple[str, ...] | None = None

@@ -1,4 +1,4 @@
-"""Class names: the user's file, or ImageNet's where a model of the zoo has its 1000 classes."""
+"""Class names: the user's file, the training run's, or ImageNet's where a model of the zoo has its 1000 classes."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ def labels_for(model: Model, file: Path | None, *, classes: int) -> Labels | Non
         FileMissing, FileUnreadable: the file cannot be read as UTF-8 text.
         LabelsMismatch: it has another number of lines than the model has classes.
     """
+    if file is None and model.labels is not None:
+        return Labels(model.labels, "training run")
     if file is None:
         # A thousand outputs of an architecture of the zoo are ImageNet-1k's in every checkpoint we know of.
         return imagenet() if model.card is not None and classes == IMAGENET_CLASSES else None

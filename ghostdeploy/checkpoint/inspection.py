@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -47,7 +47,7 @@ class Inspection:
     card: str | None
     title: str | None
     form: FormName
-    naming: Naming | None
+    naming: Naming | Literal["note"] | None
     classes: int | None
     weights: str
     inside: tuple[str, ...]
@@ -77,7 +77,9 @@ def inspect(path: Path, *, model: str | None = None, weights: WeightsChoice = "a
     card = named_card(model)
     opened = open_checkpoint(path, weights)
     progress.stage("recognise the architecture")
-    known = None if model is not None and card is None else identify(opened, card).recognised
+    foreign = model is not None and card is None
+    noted = opened.stored.note is not None and not foreign
+    known = None if foreign or noted else identify(opened, card).recognised
     loaded = load_opened(opened, model if known is None else known.card.name)
     progress.stage("try the fusion")
     size = loaded.preprocessing.input_size
@@ -89,7 +91,7 @@ def inspect(path: Path, *, model: str | None = None, weights: WeightsChoice = "a
         file=path.name, sha256=opened.stored.sha256, container=opened.stored.kind,
         architecture=type(loaded.module).__name__, card=loaded.card.name if loaded.card else None,
         title=loaded.card.title if loaded.card else None, form=loaded.weights.form,
-        naming=known.naming if known else None, classes=loaded.classes, weights="ema" if opened.ema else "raw",
+        naming=known.naming if known else "note" if noted else None, classes=loaded.classes, weights="ema" if opened.ema else "raw",
         inside=opened.copies, at=opened.copy.at, dtypes=opened.dtypes, tensors=len(opened.stripped), input_size=size,
         as_stored=Cost(params(loaded.module), macs(graph, example)), fused=cost(fused.module, example),
         fusion=Counts(report.convs_before, report.convs_after, report.norms_before, report.norms_after,

@@ -13,6 +13,7 @@ import torch
 
 from ghostdeploy.checkpoint import archive, pickles
 from ghostdeploy.checkpoint.kind import Kind, kind
+from ghostdeploy.checkpoint.note import Note, note_in
 from ghostdeploy.digest import sha256
 from ghostdeploy.errors import CheckpointFormat, FileMissing, FileUnreadable
 from ghostdeploy.wording import first_sentence
@@ -26,6 +27,7 @@ class Stored:
     """The contents of a checkpoint file.
 
     `ordered` says whether the file keeps the order in which a module defines its tensors: safetensors sorts by name.
+    `note` is what our own training wrote beside them.
     """
 
     path: Path
@@ -33,18 +35,20 @@ class Stored:
     kind: Kind
     ordered: bool
     sha256: str
+    note: Note | None = None
 
 
 def read(path: Path) -> Stored:
     """Everything in `path`, on the CPU, as stored.
 
     Raises:
-        FileMissing, FileUnreadable, CheckpointFormat, CheckpointUnsafe: what is wrong with the file.
+        FileMissing, FileUnreadable, CheckpointFormat, CheckpointUnsafe, CheckpointContent: what is wrong with the file.
     """
     stored_as, hashed = kind(path), digest(path)
     try:
         if stored_as == "safetensors":
-            return Stored(path, _safetensors(path), stored_as, ordered=False, sha256=hashed)
+            tensors, metadata = _safetensors(path)
+            return Stored(path, tensors, stored_as, ordered=False, sha256=hashed, note=note_in(path, metadata))
         if stored_as == "zip":
             archive.check(path)
         else:
@@ -85,12 +89,12 @@ def _torch(path: Path) -> Any:
                                "fetch or save the file again") from error
 
 
-def _safetensors(path: Path) -> dict[str, torch.Tensor]:
+def _safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str] | None]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata()  # noqa: SIM118 - not a mapping
     except (SafetensorError, RuntimeError, ValueError, TypeError, AttributeError, KeyError, MemoryError) as error:
         raise CheckpointFormat(f"{path} is no valid safetensors file", first_sentence(error),
                                "fetch or save the file again") from error

@@ -30,7 +30,21 @@ app = typer.Typer(
 
 
 def _register() -> None:
-    from ghostdeploy.cli import bench, compare, data, devices, doctor, export, inspect, models, report, table, train, tune, verify
+    from ghostdeploy.cli import (
+        bench,
+        compare,
+        data,
+        devices,
+        doctor,
+        export,
+        inspect,
+        models,
+        report,
+        table,
+        train,
+        tune,
+        verify,
+    )
 
     app.command("models")(models.models)
     app.command("inspect")(inspect.inspect)

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from ghostdeploy.cache import cache_root
 from ghostdeploy.device.adb import launch, server_address
 from ghostdeploy.device.adb.deadline import Deadline
 from ghostdeploy.device.adb.usb_visible import visible
 from ghostdeploy.device.android import npm, programs, store, zig
-from ghostdeploy.cache import cache_root
 from ghostdeploy.device.android.pinned import ABIS, Abi, RuntimeName
 from ghostdeploy.doctor.check import Check
 from ghostdeploy.errors import GhostdeployError

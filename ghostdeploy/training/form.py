@@ -7,27 +7,39 @@ from torch import nn
 
 from ghostdeploy import zoo
 from ghostdeploy.architecture import build
+from ghostdeploy.branching import reparam
 from ghostdeploy.errors import RecipeInvalid
+from ghostdeploy.loading import load
 from ghostdeploy.training.randomness import Use, seed_of
 from ghostdeploy.training.recipe import ModelPart
 
-# What timm builds of GhostNetV3 is the paper's training form.
-OWN_FORM = ModelPart("", branches=3, scale=True, identity=True)
 
-
-def training_form(part: ModelPart, classes: int, seed: int) -> nn.Module:
-    """The module with initial weights that depend on `seed` alone, in training mode.
+def training_form(part: ModelPart, classes: int, size: int, seed: int) -> nn.Module:
+    """The module in training mode; initial weights depend on `seed` alone, or are those that the recipe starts with.
 
     Raises:
         UnknownModel: no such card.
-        RecipeInvalid: the card cannot be had in the wanted form.
+        RecipeInvalid: the start is of another architecture, or the model has no dropout to set.
+        The errors of `ghostdeploy.load`: about the file to start with.
     """
-    card = zoo.card(part.card)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, Use.WEIGHTS))
-        module = build(card, classes)
-    if (part.branches, part.scale, part.identity) != (OWN_FORM.branches, OWN_FORM.scale, OWN_FORM.identity):
-        raise RecipeInvalid(f"{part.card} cannot be trained with {part.branches} branches", "", "")
+        module = _started(part, classes) if part.start else build(zoo.card(part.card), classes)
+        example = torch.zeros(1, 3, size, size)
+        module = reparam(module, example, branches=part.branches, scale=part.scale, identity=part.identity,
+                         silent=bool(part.start)).module
     if hasattr(module, "drop_rate"):
         module.drop_rate = part.drop
-    return module.train()
+    elif part.drop:
+        raise RecipeInvalid(f"{part.card} has no dropout to set to {part.drop}", "", "leave model.drop out")
+    return module
+
+
+def _started(part: ModelPart, classes: int) -> nn.Module:
+    found = load(part.start, model=part.card)
+    if found.classes != classes:
+        if not hasattr(found.module, "reset_classifier"):
+            raise RecipeInvalid(f"{part.start} has {found.classes} classes, the data {classes}",
+                                f"{part.card} cannot change its classifier", "start with a checkpoint of these classes")
+        found.module.reset_classifier(classes)
+    return found.module

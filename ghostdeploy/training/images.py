@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from ghostdeploy.datasets.dataset import Split
 from ghostdeploy.preprocessing import Preprocessing
+from ghostdeploy.torchvision_mend import mend
 from ghostdeploy.training.randomness import Use, seed_of, set_seeds
 from ghostdeploy.training.recipe import AugmentationPart, DataPart, Recipe
-from ghostdeploy.torchvision_mend import mend
 
 TEST_BATCH = 250
 # Loading beside the two threads that compute: CIFAR-10 at 64 pixels with RandAugment takes 0.5 ms an image, a training

@@ -18,7 +18,8 @@ class ModelPart:
     """What is trained: a card of the zoo, in training form with `branches` copies of every convolution.
 
     `scale` adds the 1x1 branch to depthwise convolutions, `identity` the BatchNorm of the input where shapes allow. 0
-    branches train the model as its deployed form stands. `drop` is the classifier's dropout rate.
+    branches train the model without any. `drop` is the classifier's dropout rate. `start` is a checkpoint to begin
+    with, whatever its classes; new branches are silent then, so that training begins with what it computed.
     """
 
     card: str
@@ -26,6 +27,7 @@ class ModelPart:
     scale: bool = True
     identity: bool = True
     drop: float = 0.0
+    start: str = ""
 
 
 @dataclass(frozen=True)

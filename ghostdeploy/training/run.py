@@ -149,8 +149,8 @@ class _Run:
         self.progress, self.watch = progress, watch
         self.identity = state.digest(recipe, data.identity)
         self.accelerator = Accelerator(mixed_precision=recipe.run.precision)
-        module = training_form(recipe.model, len(data.classes), recipe.run.seed).to(self.accelerator.device)
-        self.module = module.to(memory_format=torch.channels_last)
+        module = training_form(recipe.model, len(data.classes), recipe.data.size, recipe.run.seed)
+        self.module = module.to(self.accelerator.device).to(memory_format=torch.channels_last)
         self.average = ModelEmaV3(self.module, recipe.average.decay, use_warmup=recipe.average.warmup)
         self.model, self.optimiser = self.accelerator.prepare(self.module, _optimiser(self.module, recipe.optimisation))
         self.per_epoch = steps_per_epoch(data.train, recipe)
@@ -247,10 +247,9 @@ class _Run:
         self.meter = _Meter()
         if self.accelerator.is_main_process:
             log.write(self.directory, self.rows)
-            outcome = {"step": self.step, "steps": self.steps, "top1": averaged}
             for name, half in ((WEIGHTS, False), (HALF_WEIGHTS, True)):
                 weights_file.write(self.directory / name, self.average.module.state_dict(), self.recipe, self.data,
-                                   half=half, outcome=outcome)
+                                   half=half, step=self.step, steps=self.steps, top1=averaged)
 
     def _save(self) -> None:
         if self.accelerator.is_main_process:

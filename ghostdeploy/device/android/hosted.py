@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ghostdeploy.device.android import build, elf, programs, qemu, store
 from ghostdeploy.cache import appearing, cache_root
+from ghostdeploy.device.android import build, elf, programs, qemu, store
 from ghostdeploy.device.android.pinned import Abi, RuntimeName
 from ghostdeploy.device.android.stand_ins import cc, stand_ins
 from ghostdeploy.device.android.zig import zig

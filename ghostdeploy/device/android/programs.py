@@ -8,8 +8,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from ghostdeploy.device.android import build
 from ghostdeploy.cache import appearing, cache_root
+from ghostdeploy.device.android import build
 from ghostdeploy.device.android.pinned import Abi, RuntimeName
 from ghostdeploy.resources import folder
 

@@ -11,9 +11,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from ghostdeploy.cache import appearing, cache_root
 from ghostdeploy.device.android import npm
 from ghostdeploy.device.android.archives import ArchiveError, tar_member, unpack_folder
-from ghostdeploy.cache import appearing, cache_root
 from ghostdeploy.device.android.pinned import Abi, PinnedRuntime, RuntimeName, pinned
 from ghostdeploy.phone_errors import FetchFailed
 

@@ -1,0 +1,135 @@
+"""GhostNetV3's branches, in the form and under the names that timm gives them.
+
+timm builds the training form with three branches everywhere. Other numbers of branches are the same module with fewer
+or more of them; the deployed form goes back into branches with its weights in the first one.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ghostdeploy.branching.branches import Shape
+
+
+class Nothing(nn.Module):
+    """A branch that is left out: zeros of the shape that it would have given, and no tensors of its own."""
+
+    def __init__(self, stride: int = 1) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, c, h, w] -> zeros [n, c, h / stride, w / stride], rounded up."""
+        return torch.zeros_like(x[:, :, ::self.stride, ::self.stride])
+
+
+def is_one(module: nn.Module) -> bool:
+    """Is it timm's GhostNetV3?"""
+    return any(_is(part, "GhostModuleV3") for part in module.modules())
+
+
+def set_branches(module: nn.Module, shape: Shape, *, silent: bool) -> None:
+    """Give every re-parameterisable convolution of `module` the branches of `shape`, in place.
+
+    In training form, branches that are there keep their values. In deployed form the one convolution becomes the first
+    branch, whose BatchNorm changes nothing in evaluation mode.
+    """
+    for part in list(module.modules()):
+        if _is(part, "GhostModuleV3"):
+            _set_module(part, shape, silent=silent)
+        elif _is(part, "GhostBottleneckV3") and part.stride > 1:
+            _set_strided(part, shape, silent=silent)
+
+
+def _is(part: nn.Module, name: str) -> bool:
+    return type(part).__name__ == name
+
+
+def _set_module(part: Any, shape: Shape, *, silent: bool) -> None:
+    if part.infer_mode:
+        primary, cheap = part.primary_conv[0], part.cheap_operation[0]
+        part.primary_conv, part.cheap_operation = nn.Identity(), nn.Identity()
+        part.primary_rpr_conv, part.cheap_rpr_conv = nn.ModuleList([_branch(primary)]), nn.ModuleList([_branch(cheap)])
+        part.primary_rpr_skip = part.primary_rpr_scale = part.cheap_rpr_scale = part.cheap_rpr_skip = None
+        part.infer_mode = False
+    _set_copies(part, ("primary_rpr_conv", "cheap_rpr_conv"), shape, silent=silent)
+    cheap = part.cheap_rpr_conv[0].conv
+    part.cheap_rpr_scale = _chosen(shape.copies > 0 and shape.scale, part.cheap_rpr_scale, 1,
+                                   lambda: _scale(cheap, silent=silent))
+    part.cheap_rpr_skip = _chosen(shape.copies > 0 and shape.identity, part.cheap_rpr_skip, 1,
+                                  lambda: _norm(cheap.out_channels, silent=silent))
+
+
+def _set_strided(part: Any, shape: Shape, *, silent: bool) -> None:
+    if part.infer_mode:
+        conv = part.conv_dw
+        part.conv_dw = nn.Identity()
+        part.dw_rpr_conv, part.dw_rpr_scale, part.dw_rpr_skip = nn.ModuleList([_branch(conv)]), None, None
+        part.infer_mode = False
+    _set_copies(part, ("dw_rpr_conv",), shape, silent=silent)
+    conv = part.dw_rpr_conv[0].conv
+    part.dw_rpr_scale = _chosen(shape.copies > 0 and shape.scale, part.dw_rpr_scale, part.stride,
+                                lambda: _scale(conv, silent=silent))
+
+
+def _set_copies(part: Any, lists: tuple[str, ...], shape: Shape, *, silent: bool) -> None:
+    """Shorten the lists of branches, or lengthen them by fresh ones; one always stays."""
+    part.num_conv_branches = max(1, shape.copies)
+    for name in lists:
+        branches = list(getattr(part, name))[:part.num_conv_branches]
+        while len(branches) < part.num_conv_branches:
+            branches.append(_fresh(branches[0], silent=silent))
+        setattr(part, name, nn.ModuleList(branches))
+
+
+def _chosen(wanted: bool, present: nn.Module | None, stride: int, make: Any) -> nn.Module:
+    if not wanted:
+        return Nothing(stride)
+    return make() if present is None or isinstance(present, Nothing) else present
+
+
+def _branch(conv: nn.Conv2d) -> Any:
+    """A convolution with bias as a branch whose BatchNorm adds the bias and changes nothing else in evaluation mode."""
+    made = _conv_norm(conv, conv.kernel_size[0], conv.padding[0])
+    with torch.no_grad():
+        made.conv.weight.copy_(conv.weight)
+        made.bn1.weight.fill_(math.sqrt(1 + made.bn1.eps))      # running variance is 1
+        if conv.bias is not None:
+            made.bn1.bias.copy_(conv.bias)
+    return made
+
+
+def _fresh(branch: Any, *, silent: bool) -> Any:
+    """Another of the same shape with initial values."""
+    made = copy.deepcopy(branch)
+    with torch.no_grad():
+        made.conv.weight.normal_(0.0, float(branch.conv.weight.square().mean().sqrt()))
+    made.bn1 = _norm(branch.conv.out_channels, silent=silent)
+    return made
+
+
+def _scale(conv: nn.Conv2d, *, silent: bool) -> Any:
+    made = _conv_norm(conv, 1, 0)
+    with torch.no_grad():
+        made.conv.weight.normal_(0.0, float(conv.weight.square().mean().sqrt()))
+    made.bn1 = _norm(conv.out_channels, silent=silent)
+    return made
+
+
+def _conv_norm(conv: nn.Conv2d, kernel: int, padding: Any) -> Any:
+    from timm.models._efficientnet_blocks import ConvBnAct
+
+    return ConvBnAct(conv.in_channels, conv.out_channels, kernel, conv.stride[0], pad_type=padding,
+                     group_size=1 if conv.groups > 1 else 0, act_layer=None)
+
+
+def _norm(channels: int, *, silent: bool) -> nn.BatchNorm2d:
+    made = nn.BatchNorm2d(channels)
+    if silent:
+        nn.init.zeros_(made.weight)
+    return made

@@ -1,0 +1,70 @@
+"""`reparam`: any model in training form, each depthwise and pointwise convolution a sum of branches. `fuse` undoes it."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ghostdeploy.branching import ghostnetv3
+from ghostdeploy.branching.branches import Branches, Shape
+from ghostdeploy.branching.sites import Kept, Site, activation, sites
+from ghostdeploy.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Reparameterised:
+    """A model in training form; what became branches, and what did not and why."""
+
+    module: nn.Module
+    sites: tuple[Site, ...]
+    kept: tuple[Kept, ...]
+
+
+def reparam(module: nn.Module, example: torch.Tensor, *, branches: int = 3, scale: bool = True, identity: bool = True,
+            silent: bool = True) -> Reparameterised:
+    """A copy of `module` whose depthwise and pointwise convolutions with a BatchNorm are sums of branches.
+
+    Args:
+        module: any module of one tensor argument; not modified. GhostNetV3 comes out in timm's own training form.
+        example: an input, batch first; its values do not matter.
+        branches: copies of each convolution, each with a BatchNorm; 0 for none of any kind.
+        scale: a 1x1 depthwise branch beside each depthwise convolution.
+        identity: a BatchNorm of the input itself, where shapes allow.
+        silent: new branches begin at gamma 0, so that a trained model computes what it did. Not wanted from scratch.
+
+    Returns:
+        The copy, in training mode, and an account. New weights depend on torch's seed.
+
+    Raises:
+        UsageError: `branches` is negative.
+        ExportFailed, InputSizeRejected: the module cannot be traced.
+    """
+    if branches < 0:
+        raise UsageError(f"{branches} branches are not possible", "", "give 0 or more; the paper found 3 best")
+    shape = Shape(branches, scale, identity)
+    made = copy.deepcopy(module)
+    if ghostnetv3.is_one(made):
+        ghostnetv3.set_branches(made, shape, silent=silent)
+        return Reparameterised(made.train(), (), ())
+    if not branches:
+        return Reparameterised(made.train(), (), ())
+    found, kept = sites(made, example)
+    for site in found:
+        _replace(made, site, shape, silent=silent)
+    return Reparameterised(made.train(), found, kept)
+
+
+def _replace(module: nn.Module, site: Site, shape: Shape, *, silent: bool) -> None:
+    conv, norm = module.get_submodule(site.conv), module.get_submodule(site.norm)
+    rest = activation(norm)
+    assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and rest is not None
+    _put(module, site.conv, Branches(conv, norm, shape, silent=silent))
+    _put(module, site.norm, rest)
+
+
+def _put(module: nn.Module, name: str, new: nn.Module) -> None:
+    parent, _, attribute = name.rpartition(".")
+    setattr(module.get_submodule(parent), attribute, new)
