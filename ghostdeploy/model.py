@@ -32,8 +32,8 @@ class Weights:
 class Model:
     """A module in eval mode, float32. `card` is None for an architecture of the user's own.
 
-    `preprocessing_from` says who knows how photos become inputs: the model's card, the user, the training run that wrote
-    the checkpoint, or nobody. Parity cannot tell a wrong one, since checkpoint and artifacts see the same inputs.
+    `preprocessing_from` says who knows how photos become inputs: the model's card, the user, the training run that
+    wrote the checkpoint, or nobody. Parity cannot tell a wrong one: checkpoint and artifacts see the same inputs.
     `labels` names the classes where the training run did.
     """
 

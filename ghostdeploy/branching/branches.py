@@ -1,7 +1,8 @@
-"""The training form of one convolution and its BatchNorm: a sum of branches, all linear, each with its own BatchNorm."""
+"""The training form of one convolution and its BatchNorm: a sum of linear branches, each with its own BatchNorm."""
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -43,7 +44,7 @@ class Branches(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The sum of the branches."""
-        total = self.convs[0](x)
+        total: Tensor = self.convs[0](x)
         for conv in list(self.convs)[1:]:
             total = total + conv(x)
         if self.scale is not None:
@@ -63,7 +64,9 @@ def pointwise(conv: nn.Conv2d) -> bool:
 
 def centred(conv: nn.Conv2d) -> bool:
     """Is the middle of the kernel over the input pixel of the same place?"""
-    return (isinstance(conv.padding, tuple) and conv.padding_mode == "zeros" and all(size % 2 for size in conv.kernel_size)
+    if not isinstance(conv.padding, tuple) or conv.padding_mode != "zeros":
+        return False
+    return (all(size % 2 for size in conv.kernel_size)
             and all(pad == step * (size // 2)
                     for pad, size, step in zip(conv.padding, conv.kernel_size, conv.dilation, strict=True)))
 
@@ -87,14 +90,15 @@ def _norm(channels: int, like: nn.BatchNorm2d, *, silent: bool = False) -> nn.Ba
 
 def _another(conv: nn.Conv2d) -> nn.Conv2d:
     """One of the same shape without bias, its weights as widely spread as `conv`'s: whatever initialised those."""
-    made = nn.Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, conv.dilation,
-                     conv.groups, bias=False, device=conv.weight.device, dtype=conv.weight.dtype)
+    made = copy.deepcopy(conv)
+    made.bias = None
     _spread(made.weight, conv.weight)
     return made
 
 
 def _pointwise(conv: nn.Conv2d) -> nn.Conv2d:
-    made = nn.Conv2d(conv.in_channels, conv.out_channels, 1, conv.stride, groups=conv.groups, bias=False,
+    down, across = conv.stride
+    made = nn.Conv2d(conv.in_channels, conv.out_channels, 1, (down, across), groups=conv.groups, bias=False,
                      device=conv.weight.device, dtype=conv.weight.dtype)
     _spread(made.weight, conv.weight)
     return made

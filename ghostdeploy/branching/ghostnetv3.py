@@ -42,7 +42,7 @@ def set_branches(module: nn.Module, shape: Shape, *, silent: bool) -> None:
     for part in list(module.modules()):
         if _is(part, "GhostModuleV3"):
             _set_module(part, shape, silent=silent)
-        elif _is(part, "GhostBottleneckV3") and part.stride > 1:
+        elif _is(part, "GhostBottleneckV3"):
             _set_strided(part, shape, silent=silent)
 
 
@@ -66,6 +66,9 @@ def _set_module(part: Any, shape: Shape, *, silent: bool) -> None:
 
 
 def _set_strided(part: Any, shape: Shape, *, silent: bool) -> None:
+    """A bottleneck with a depthwise convolution of its own; one of stride 1 has none."""
+    if part.stride == 1:
+        return
     if part.infer_mode:
         conv = part.conv_dw
         part.conv_dw = nn.Identity()

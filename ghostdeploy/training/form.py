@@ -29,7 +29,7 @@ def training_form(part: ModelPart, classes: int, size: int, seed: int) -> nn.Mod
         module = reparam(module, example, branches=part.branches, scale=part.scale, identity=part.identity,
                          silent=bool(part.start)).module
     if hasattr(module, "drop_rate"):
-        module.drop_rate = part.drop
+        setattr(module, "drop_rate", part.drop)  # noqa: B010 - timm's own switch, untyped
     elif part.drop:
         raise RecipeInvalid(f"{part.card} has no dropout to set to {part.drop}", "", "leave model.drop out")
     return module
@@ -38,8 +38,9 @@ def training_form(part: ModelPart, classes: int, size: int, seed: int) -> nn.Mod
 def _started(part: ModelPart, classes: int) -> nn.Module:
     found = load(part.start, model=part.card)
     if found.classes != classes:
-        if not hasattr(found.module, "reset_classifier"):
+        reset = getattr(found.module, "reset_classifier", None)
+        if reset is None:
             raise RecipeInvalid(f"{part.start} has {found.classes} classes, the data {classes}",
                                 f"{part.card} cannot change its classifier", "start with a checkpoint of these classes")
-        found.module.reset_classifier(classes)
+        reset(classes)
     return found.module

@@ -40,7 +40,7 @@ def augmentation(part: AugmentationPart, data: DataPart) -> Any:
     # timm's own crop is the resized one; with scale 1 and ratio 1 it takes all of a square image.
     pieces = create_transform(
         size, is_training=True, scale=part.scale if resized else (1.0, 1.0), ratio=None if resized else (1.0, 1.0),
-        hflip=part.flip, color_jitter=part.colour_jitter or None, auto_augment=part.auto or None,
+        hflip=part.flip, color_jitter=part.colour_jitter, auto_augment=part.auto or None,
         interpolation=data.interpolation, mean=data.mean, std=data.std, re_prob=part.erasing, re_mode="pixel")
     if part.crop == "padded":
         before = [transforms.Resize(size, transforms.InterpolationMode(data.interpolation)),
@@ -62,16 +62,16 @@ class _Training(Dataset[tuple[Tensor, int, int]]):
         return self._augment(self._split.image(number)), int(self._split.labels[number]), number
 
 
-class _Testing(Dataset[tuple[Tensor, int]]):
+class _Testing(Dataset[tuple[Tensor, Tensor]]):
     def __init__(self, split: Split, how: Preprocessing) -> None:
         self._split, self._how = split, how
 
     def __len__(self) -> int:
         return len(self._split.labels)
 
-    def __getitem__(self, number: int) -> tuple[Tensor, int]:
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         tensor = torch.from_numpy(self._how.tensor(self._split.image(number))[0])
-        return tensor, int(self._split.labels[number])
+        return tensor, torch.tensor(self._split.labels[number])
 
 
 def steps_per_epoch(split: Split, recipe: Recipe) -> int:
@@ -110,6 +110,6 @@ def training_batches(split: Split, recipe: Recipe, first: int, rank: int = 0, pr
     return iter(loader)
 
 
-def test_batches(split: Split, how: Preprocessing, workers: int = 0) -> DataLoader[tuple[Tensor, Tensor]]:
+def evaluation_batches(split: Split, how: Preprocessing) -> DataLoader[tuple[Tensor, Tensor]]:
     """Every test image once, in order: [n, 3, size, size] and labels [n]."""
-    return DataLoader(_Testing(split, how), batch_size=TEST_BATCH, num_workers=workers)
+    return DataLoader(_Testing(split, how), batch_size=TEST_BATCH)

@@ -6,20 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from ghostdeploy.training.recipe import AugmentationPart, DistillationPart, OptimisationPart
 
 
 def mixing(augmentation: AugmentationPart, optimisation: OptimisationPart, classes: int) -> Any | None:
-    """timm's Mixup, which also does CutMix: (images, labels) -> (mixed images, class shares); None where neither is on."""
+    """timm's Mixup, which does CutMix too: (images, labels) -> (mixed images, class shares); None where both areoff."""
     if not augmentation.mixup and not augmentation.cutmix:
         return None
     from timm.data import Mixup
 
-    return Mixup(augmentation.mixup, augmentation.cutmix, label_smoothing=optimisation.label_smoothing,
-                 num_classes=classes)
+    return Mixup(  # type: ignore[no-untyped-call]
+        augmentation.mixup, augmentation.cutmix, label_smoothing=optimisation.label_smoothing,
+        num_classes=classes)
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,12 @@ class Objective:
 
     def __call__(self, logits: Tensor, targets: Tensor, teacher: Tensor | None = None) -> Tensor:
         smoothing = self.label_smoothing if targets.ndim == 1 else 0.0      # mixed targets are smoothed already
-        entropy = F.cross_entropy(logits, targets, label_smoothing=smoothing)
+        entropy = functional.cross_entropy(logits, targets, label_smoothing=smoothing)
         if self.distillation is None or teacher is None:
             return entropy
         alpha, temperature = self.distillation.alpha, self.distillation.temperature
-        divergence = F.kl_div(F.log_softmax(logits / temperature, 1), F.log_softmax(teacher / temperature, 1),
-                              reduction="batchmean", log_target=True)
+        student, teacher = (functional.log_softmax(answers / temperature, 1) for answers in (logits, teacher))
+        divergence = functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
         return (1 - alpha) * entropy + alpha * temperature ** 2 * divergence
 
 

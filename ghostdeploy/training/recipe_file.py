@@ -55,7 +55,7 @@ Part = TypeVar("Part")
 
 
 def read(path: Path, settings: Iterable[str] = ()) -> Recipe:
-    """The recipe in `path`, with values replaced by `settings` (`optimisation.epochs=3`), whose source is then the user.
+    """The recipe in `path`, with values replaced by `settings` (`optimisation.epochs=3`), whose source is the user.
 
     Raises:
         FileMissing, FileUnreadable: about the file.
@@ -65,7 +65,7 @@ def read(path: Path, settings: Iterable[str] = ()) -> Recipe:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise FileMissing(f"no such recipe: {path}", "", "the recipes that come along are in models/recipes/") from error
+        raise FileMissing(f"no such recipe: {path}", "", "those that come along are in models/recipes/") from error
     except (OSError, UnicodeDecodeError) as error:
         raise FileUnreadable(f"cannot read {path}", str(error), "name a recipe in TOML") from error
     return parse(text, str(path), settings)
@@ -81,8 +81,10 @@ def parse(text: str, where: str, settings: Iterable[str] = ()) -> Recipe:
         _set(tables, setting)
     _known(tables, {"name", "title", "sources", *TABLES}, where)
     named = tables.get("sources", {})
-    sources = [entry for name, table in tables.items() if name in TABLES for entry in _sources(name, table, named, where)]
-    found = {name: _part(TABLES[name], name, table, where) for name, table in tables.items() if name in TABLES}
+    sources = [entry for name, table in tables.items() if name in TABLES
+               for entry in _sources(name, table, named, where)]
+    found: dict[str, Any] = {name: _part(TABLES[name], name, table, where)
+                             for name, table in tables.items() if name in TABLES}
     missing = [name for name in ("model", "data", "optimisation") if name not in found]
     missing += [name for name in ("name", "title") if not isinstance(tables.get(name), str)]
     if missing:

@@ -19,7 +19,7 @@ from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.torchvision_mend import mend
 from ghostdeploy.training import log, state, weights_file
 from ghostdeploy.training.form import training_form
-from ghostdeploy.training.images import preprocessing, steps_per_epoch, test_batches, training_batches
+from ghostdeploy.training.images import evaluation_batches, preprocessing, steps_per_epoch, training_batches
 from ghostdeploy.training.objective import Objective, mixing, top1
 from ghostdeploy.training.randomness import Use, seed_of, set_seeds
 from ghostdeploy.training.recipe import OptimisationPart, Recipe
@@ -150,7 +150,8 @@ class _Run:
         self.identity = state.digest(recipe, data.identity)
         self.accelerator = Accelerator(mixed_precision=recipe.run.precision)
         module = training_form(recipe.model, len(data.classes), recipe.data.size, recipe.run.seed)
-        self.module = module.to(self.accelerator.device).to(memory_format=torch.channels_last)
+        self.module: nn.Module = module.to(self.accelerator.device).to(  # type: ignore[call-overload]
+            memory_format=torch.channels_last)
         self.average = ModelEmaV3(self.module, recipe.average.decay, use_warmup=recipe.average.warmup)
         self.model, self.optimiser = self.accelerator.prepare(self.module, _optimiser(self.module, recipe.optimisation))
         self.per_epoch = steps_per_epoch(data.train, recipe)
@@ -158,7 +159,8 @@ class _Run:
         self.schedule = scheduler(self.optimiser, recipe.optimisation, self.per_epoch)
         self.mix = mixing(recipe.augmentation, recipe.optimisation, len(data.classes))
         self.objective = Objective(recipe.optimisation.label_smoothing, recipe.distillation)
-        self.step, self.rows, self.meter, self.saved = 0, [], _Meter(), time.monotonic()
+        self.step, self.meter, self.saved = 0, _Meter(), time.monotonic()
+        self.rows: list[log.Row] = []
 
     def restore(self, found: state.State) -> None:
         self.module.load_state_dict(found.model)
@@ -232,7 +234,7 @@ class _Run:
 
     def _look(self) -> None:
         """Test raw and averaged weights, log it, and write the averaged ones as users get them."""
-        batches = test_batches(self.data.test, preprocessing(self.recipe.data))
+        batches = evaluation_batches(self.data.test, preprocessing(self.recipe.data))
         self.module.eval()
         raw, averaged = (top1(module, batches, self.accelerator.device)
                          for module in (self.module, self.average.module))

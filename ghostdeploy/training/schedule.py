@@ -12,7 +12,7 @@ from ghostdeploy.training.recipe import OptimisationPart
 def scheduler(optimiser: torch.optim.Optimizer, part: OptimisationPart, steps_per_epoch: int) -> Any:
     """A timm scheduler whose `step_update(step)` sets the learning rates for that step.
 
-    Warm-up steps count among the epochs; `step` is what MobileNets were trained with (decay by a rate every few epochs).
+    Warm-up steps count among the epochs; `step` decays by a rate every few epochs, as MobileNets were trained.
     """
     from timm.scheduler import CosineLRScheduler, StepLRScheduler
 

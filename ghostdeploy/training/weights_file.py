@@ -1,4 +1,4 @@
-"""The trained weights as users get them: safetensors in training form, with what `load` must know beside the tensors."""
+"""The trained weights as users get them: safetensors in training form, with what `load` must know besides."""
 
 from __future__ import annotations
 
