@@ -39,6 +39,8 @@ def set_branches(module: nn.Module, shape: Shape, *, silent: bool) -> None:
     In training form, branches that are there keep their values. In deployed form the one convolution becomes the first
     branch, whose BatchNorm changes nothing in evaluation mode.
     """
+    if any(getattr(part, "infer_mode", False) for part in module.modules()):
+        module.requires_grad_(True)     # timm's merging switches it off for all parameters
     for part in list(module.modules()):
         if _is(part, "GhostModuleV3"):
             _set_module(part, shape, silent=silent)

@@ -68,12 +68,12 @@ def _refusal(module: nn.Module, name: str, norm: str, uses: Counter[str], norms:
         return f"it is of a kind of its own ({type(conv).__name__})"
     if not depthwise(conv) and not pointwise(conv):
         return "it is neither depthwise nor pointwise"
+    if uses[name] > 1 or norms[norm] > 1:
+        return "it or its BatchNorm is called more than once"
     if readers > 1:
         return "something besides a BatchNorm reads its output"
     if not norm:
         return "no BatchNorm follows it"
-    if uses[name] > 1 or norms[norm] > 1:
-        return "it or its BatchNorm is called more than once"
     return "" if activation(_submodule(module, norm)) is not None else "its BatchNorm is of a kind of its own"
 
 

@@ -101,8 +101,8 @@ class AveragePart:
 class DistillationPart:
     """loss = (1 - alpha) * cross-entropy + alpha * temperature^2 * KL(teacher || student), both at `temperature`.
 
-    `teacher` is a checkpoint file that `ghostdeploy.load` recognises, or a timm model of timm's own trained weights.
-    `cached` runs it once over centre crops instead of over what the student sees.
+    `teacher` is a checkpoint file that `ghostdeploy.load` recognises; it has the data's classes. `cached` runs it once
+    over centre crops, instead of over what the student sees at every step.
     """
 
     teacher: str

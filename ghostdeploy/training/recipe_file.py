@@ -90,7 +90,16 @@ def parse(text: str, where: str, settings: Iterable[str] = ()) -> Recipe:
     if missing:
         raise RecipeInvalid(f"{where} has no {missing[0]}", "", NEXT)
     zoo.card(found["model"].card)
+    _agree(found, where)
     return Recipe(name=tables["name"], title=tables["title"], sources=tuple(sources), **found)
+
+
+def _agree(found: Mapping[str, Any], where: str) -> None:
+    """Raises RecipeInvalid where parts contradict each other."""
+    mixes = "augmentation" in found and (found["augmentation"].mixup or found["augmentation"].cutmix)
+    if mixes and "distillation" in found and found["distillation"].cached:
+        raise RecipeInvalid(f"{where} mixes images and keeps the teacher's answers",
+                            "a kept answer is to one image, not to a mixture", "set distillation.cached = false")
 
 
 def _set(tables: dict[str, Any], setting: str) -> None:
@@ -127,6 +136,9 @@ def _sources(name: str, table: Any, named: Mapping[str, str], where: str) -> lis
         raise RecipeInvalid(f"{name}.{unsourced[0]} in {where} has no source",
                             "who published a value, or that nobody did, is part of a recipe",
                             f"name it in [{name}.from], under a source of [sources] or under `ours`")
+    idle = sorted(set(attributed) - set(values))
+    if idle:
+        raise RecipeInvalid(f"{where} names a source of {name}.{idle[0]}, which has no value there", "", NEXT)
     unknown = sorted(set(attributed.values()) - {"ours", "user", *named})
     if unknown:
         raise RecipeInvalid(f"the source {unknown[0]} of {name} in {where} is not described", "",

@@ -24,6 +24,7 @@ from ghostdeploy.training.objective import Objective, mixing, top1
 from ghostdeploy.training.randomness import Use, seed_of, set_seeds
 from ghostdeploy.training.recipe import OptimisationPart, Recipe
 from ghostdeploy.training.schedule import scheduler
+from ghostdeploy.training.teacher import teacher
 from ghostdeploy.writing import make_directory
 
 WEIGHTS = "model.safetensors"
@@ -159,6 +160,7 @@ class _Run:
         self.schedule = scheduler(self.optimiser, recipe.optimisation, self.per_epoch)
         self.mix = mixing(recipe.augmentation, recipe.optimisation, len(data.classes))
         self.objective = Objective(recipe.optimisation.label_smoothing, recipe.distillation)
+        self.teacher = teacher(recipe, data, self.accelerator.device, progress)
         self.step, self.meter, self.saved = 0, _Meter(), time.monotonic()
         self.rows: list[log.Row] = []
 
@@ -173,8 +175,8 @@ class _Run:
                                    self.accelerator.num_processes, self.workers)
         self.progress.stage(f"train {self.recipe.name}")
         started = time.monotonic()
-        for images, labels, _numbers in batches:
-            loss = self._advance(images, labels)
+        for images, labels, numbers in batches:
+            loss = self._advance(images, labels, numbers)
             now = time.monotonic()
             self.meter.add(loss, self.recipe.optimisation.batch, now - started)
             self._tell()
@@ -191,7 +193,7 @@ class _Run:
         return Trained(self.directory, weights if weights.exists() else None, self.step, self.steps,
                        last.get("top1_raw"), last.get("top1_ema"))
 
-    def _advance(self, images: Tensor, labels: Tensor) -> float:
+    def _advance(self, images: Tensor, labels: Tensor, numbers: Tensor) -> float:
         """One step; its loss.
 
         Raises:
@@ -203,12 +205,13 @@ class _Run:
         inputs, targets = images.to(device), labels.to(device)
         if self.mix is not None:
             inputs, targets = self.mix(inputs, targets)
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
         with self.accelerator.autocast():
-            logits = self.model(inputs.contiguous(memory_format=torch.channels_last))
-            loss = self.objective(logits.float(), targets)
+            answers = None if self.teacher is None else self.teacher(inputs, numbers).float()
+            loss = self.objective(self.model(inputs).float(), targets, answers)
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise self._diverged(value)
+            raise self._diverged(f"the loss of step {self.step} is {value}")
         self.accelerator.backward(loss)
         clip = self.recipe.optimisation.clip
         if clip and self.recipe.optimisation.optimiser != "lamb":
@@ -219,10 +222,10 @@ class _Run:
         self.average.update(self.module, step=self.step)
         return value
 
-    def _diverged(self, loss: float) -> TrainingDiverged:
+    def _diverged(self, what: str) -> TrainingDiverged:
         kept = self.directory / state.FILE
         return TrainingDiverged(
-            f"the loss of step {self.step} is {loss}", "usually the learning rate is too high for the batch",
+            what, "usually the learning rate is too high for the batch",
             (f"the last good state is {kept}; " if kept.exists() else "nothing was saved yet; ")
             + "begin again with a lower optimisation.lr, or a longer warm-up")
 
@@ -254,6 +257,13 @@ class _Run:
                                    half=half, step=self.step, steps=self.steps, top1=averaged)
 
     def _save(self) -> None:
+        """Save the state, if it is one to go on from.
+
+        Raises:
+            TrainingDiverged: weights are no numbers any more; the last state stays. The next loss would say it too late.
+        """
+        if not all(bool(value.isfinite().all()) for value in self.module.parameters()):
+            raise self._diverged(f"after step {self.step} some weights are no finite numbers")
         if self.accelerator.is_main_process:
             state.save(self.directory, state.State(
                 self.step, self.module.state_dict(), self.average.module.state_dict(), self.optimiser.state_dict(),

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ghostdeploy.device.android import build, elf, store
 from ghostdeploy.cache import cache_root
+from ghostdeploy.device.android import build, elf, store
 from ghostdeploy.device.android.pinned import ABIS, Abi
 from ghostdeploy.device.android.programs import built_here
 from ghostdeploy.resources import folder

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from ghostdeploy.cache import cache_root
 from ghostdeploy.device.android import npm, store
 from ghostdeploy.device.android.archives import ArchiveError, aar_libraries, tar_member, unpack_folder
-from ghostdeploy.cache import cache_root
 from ghostdeploy.device.android.pinned import ABIS, RuntimeName, pinned
 from ghostdeploy.errors import WriteFailed
 from ghostdeploy.phone_errors import FetchFailed

@@ -1,0 +1,140 @@
+"""Training forms: what `reparam` makes of a model computes the same, trains, and fuses back."""
+
+from __future__ import annotations
+
+import hypothesis.strategies as st
+import pytest
+import torch
+from hypothesis import given, settings
+from torch import nn
+
+from ghostdeploy import fuse, zoo
+from ghostdeploy.architecture import build, deployed
+from ghostdeploy.branching import reparam
+from ghostdeploy.branching.branches import Branches
+from ghostdeploy.errors import UsageError
+from ghostdeploy.untrained import randomise_norms
+
+
+def trained(name: str) -> nn.Module:
+    return randomise_norms(build(zoo.card(name)))
+
+
+def with_statistics(module: nn.Module) -> nn.Module:
+    """In evaluation mode, with the statistics of some batches: sums of branches with any others grow without bound."""
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.momentum = None        # a plain mean over all batches
+            part.reset_running_stats()
+    module.train()
+    with torch.no_grad():
+        for _ in range(3):
+            module(torch.randn(8, 3, 64, 64))
+    return module.eval()
+
+
+def largest(module: nn.Module, other: nn.Module, x: torch.Tensor) -> float:
+    with torch.no_grad():
+        return float((module(x) - other(x)).abs().max())
+
+
+@pytest.mark.parametrize("name", ["mobilenetv2_100", "shufflenet_v2_x1_0"])
+def test_a_trained_model_computes_bit_for_bit_what_it_did(name: str) -> None:
+    """New branches begin silent; the module handed in is left alone."""
+    module, x = trained(name), torch.randn(2, 3, 64, 64)
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+    made = reparam(module, x)
+    assert made.module.training
+    assert largest(made.module.eval(), module, x) == 0
+    assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
+    assert len(made.sites) > 50
+    assert {kept.why for kept in made.kept} == {"it is neither depthwise nor pointwise"}
+
+
+@pytest.mark.parametrize("name", ["mobilenetv2_100", "shufflenet_v2_x1_0"])
+def test_fusion_brings_a_training_form_back(name: str) -> None:
+    """Branches with values of their own: as many convolutions as the plain model has after fusion."""
+    module, x = trained(name), torch.randn(1, 3, 64, 64)
+    form = reparam(module, x, silent=False).module
+    back, plain = fuse(with_statistics(form), x).report, fuse(module, x).report
+    assert (back.convs_after, back.norms_after) == (plain.convs_after, 0)
+    assert back.convs_before > 3 * plain.convs_before
+
+
+def test_deployed_ghostnetv3_goes_back_into_timms_training_form() -> None:
+    module, x = trained("ghostnetv3_050"), torch.randn(1, 3, 64, 64)
+    back = reparam(deployed(module), x).module
+    assert set(back.state_dict()) == set(module.state_dict())
+    assert {key: value.shape for key, value in back.state_dict().items()} == {
+        key: value.shape for key, value in module.state_dict().items()}
+    assert largest(back.eval(), module, x) < 1e-5
+    loss = back.train()(torch.randn(2, 3, 64, 64)).square().mean()
+    loss.backward()
+    quiet = [name for name, value in back.named_parameters() if value.grad is None]
+    assert not quiet
+
+
+@pytest.mark.parametrize(("branches", "scale", "identity"), [(0, True, True), (1, False, False), (1, True, False),
+                                                             (2, False, True), (5, True, True)])
+def test_ghostnetv3_with_other_branches_fuses_to_the_same_network(branches: int, scale: bool, identity: bool) -> None:
+    x = torch.randn(1, 3, 64, 64)
+    made = reparam(trained("ghostnetv3_050"), x, branches=branches, scale=scale, identity=identity, silent=False).module
+    fused, plain = fuse(with_statistics(made), x).report, fuse(trained("ghostnetv3_050"), x).report
+    assert (fused.convs_after, fused.norms_after) == (plain.convs_after, 0)
+    names = [name for name, part in made.named_modules() if name.endswith("cheap_rpr_conv")]
+    assert all(len(made.get_submodule(name)) == max(1, branches) for name in names)
+
+
+def test_without_branches_only_the_plain_convolutions_are_left() -> None:
+    module, x = trained("mobilenetv2_100"), torch.randn(1, 3, 64, 64)
+    made = reparam(module, x, branches=0)
+    assert not [part for part in made.module.modules() if isinstance(part, Branches)]
+    assert set(made.module.state_dict()) == set(module.state_dict())
+
+
+def test_a_negative_number_of_branches_is_refused() -> None:
+    with pytest.raises(UsageError, match="-1 branches"):
+        reparam(nn.Identity(), torch.zeros(1), branches=-1)
+
+
+class _Twice(nn.Module):
+    """One convolution called twice, one read by two, one without a norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.twice, self.norm = nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)
+        self.read, self.other = nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)
+        self.bare = nn.Conv2d(4, 4, 3, padding=1, groups=4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.read(self.norm(self.twice(self.twice(x))))
+        return self.bare(self.other(y) + y)
+
+
+def test_convolutions_that_cannot_become_branches_are_named_with_why() -> None:
+    made = reparam(_Twice(), torch.randn(1, 4, 8, 8))
+    assert not made.sites
+    assert {kept.conv: kept.why for kept in made.kept} == {
+        "twice": "it or its BatchNorm is called more than once",
+        "read": "something besides a BatchNorm reads its output", "bare": "no BatchNorm follows it"}
+
+
+@settings(max_examples=25, deadline=None)
+@given(channels=st.integers(1, 9), kernel=st.sampled_from([1, 3, 5]), stride=st.integers(1, 2), bias=st.booleans(),
+       depthwise=st.booleans(), out=st.integers(1, 9), copies=st.integers(1, 4), scale=st.booleans(),
+       identity=st.booleans(), seed=st.integers(0, 2 ** 31))
+def test_any_convolution_comes_back_from_its_branches(channels: int, kernel: int, stride: int, bias: bool,
+                                                      depthwise: bool, out: int, copies: int, scale: bool,
+                                                      identity: bool, seed: int) -> None:
+    """Algebra over shapes: silent branches change nothing; loud ones fuse into one convolution."""
+    torch.manual_seed(seed)
+    kernel, out, groups = (kernel, channels, channels) if depthwise else (1, out, 1)
+    conv = nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups, bias=bias)
+    module = randomise_norms(nn.Sequential(conv, nn.BatchNorm2d(out), nn.ReLU()), seed).eval()
+    x = torch.randn(2, channels, 9, 8)
+    made = reparam(module, x, branches=copies, scale=scale, identity=identity)
+    assert largest(made.module.eval(), module, x) == 0
+    loud = randomise_norms(made.module, seed + 1)
+    fused = fuse(loud, x)
+    assert (fused.report.convs_after, fused.report.norms_after) == (1, 0)
+    assert largest(fused.module, loud, x) <= 1e-5 * float(loud(x).detach().abs().max() + 1)

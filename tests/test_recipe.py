@@ -1,0 +1,99 @@
+"""Recipes: what stands in one is known, in its range and has a source."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ghostdeploy.errors import FileMissing, RecipeInvalid, UnknownModel
+from ghostdeploy.resources import folder
+from ghostdeploy.training.recipe_file import find, parse, read
+
+ALONG = sorted((folder("models") / "recipes").glob("*.toml"))
+
+SMALL = """
+name = "small"
+title = "Small"
+[sources]
+paper = "A paper, table 1"
+[model]
+card = "shufflenet_v2_x0_5"
+from = { ours = ["card"] }
+[data]
+set = "cifar10"
+size = 32
+from = { ours = ["set", "size"] }
+[optimisation]
+epochs = 2
+batch = 8
+lr = 5e-3
+from = { paper = ["lr"], ours = ["epochs", "batch"] }
+"""
+
+
+def test_a_recipe_is_read_with_the_source_of_each_value() -> None:
+    recipe = parse(SMALL, "small.toml")
+    assert (recipe.model.card, recipe.model.branches, recipe.optimisation.lr) == ("shufflenet_v2_x0_5", 3, 0.005)
+    assert dict(recipe.sources)["optimisation.lr"] == "paper"
+
+
+@pytest.mark.parametrize("path", ALONG, ids=lambda path: path.stem)
+def test_every_recipe_that_comes_along_is_one(path: Path) -> None:
+    recipe = read(path)
+    assert recipe.name == path.stem
+    assert find(recipe.name) == path
+    assert {source for _, source in recipe.sources} - {"ours"}, "nothing of it is published"
+
+
+@pytest.mark.parametrize(("old", "new", "said"), [
+    ("lr = 5e-3", "lr = -1", "optimisation.lr = -1"),
+    ("lr = 5e-3", 'lr = "fast"', "optimisation.lr = 'fast'"),
+    ("lr = 5e-3", "lr = inf", "optimisation.lr = inf"),
+    ("batch = 8", "batch = true", "optimisation.batch = True"),
+    ("size = 32", "size = 32.5", "data.size = 32.5"),
+    ("epochs = 2", "epochs = 2\nepoch = 3", "has no source"),
+    ('"epochs", "batch"]', '"epochs"]', "optimisation.batch in small.toml has no source"),
+    ('"epochs", "batch"]', '"epochs", "batch", "epoch"]', "optimisation.epoch, which has no value"),
+    ("from = { paper", "from = { rumour", "source rumour"),
+    ("[model]", "[modell]", "unknown entry modell"),
+    ('name = "small"', "", "has no name"),
+    (SMALL[SMALL.index("epochs"):], "", "has no optimisation.epochs"),
+    ("[model]", "[model", "is no TOML"),
+])
+def test_what_is_wrong_with_a_recipe_is_named(old: str, new: str, said: str) -> None:
+    assert old in SMALL
+    text = SMALL.replace(old, new)
+    with pytest.raises(RecipeInvalid, match=re.escape(said)):
+        parse(text, "small.toml")
+
+
+def test_an_unknown_entry_names_the_nearest() -> None:
+    text = SMALL.replace("batch = 8", "batch = 8\nweight_decai = 0.1").replace('"batch"]', '"batch", "weight_decai"]')
+    with pytest.raises(RecipeInvalid, match="weight_decai") as caught:
+        parse(text, "small.toml")
+    assert "optimisation.weight_decay" in caught.value.why
+
+
+def test_a_setting_replaces_a_value_and_its_source() -> None:
+    recipe = parse(SMALL, "small.toml", ["optimisation.lr=0.1", "model.card=mobilenetv2_100", "average.decay=0.9"])
+    assert (recipe.optimisation.lr, recipe.model.card, recipe.average.decay) == (0.1, "mobilenetv2_100", 0.9)
+    assert {dict(recipe.sources)[key] for key in ("optimisation.lr", "model.card", "average.decay")} == {"user"}
+
+
+@pytest.mark.parametrize("setting", ["lr=1", "optimisation.lr", "nothing.lr=1", "optimisation.lr=nan"])
+def test_a_setting_that_names_nothing_is_refused(setting: str) -> None:
+    with pytest.raises(RecipeInvalid):
+        parse(SMALL, "small.toml", [setting])
+
+
+def test_a_recipe_for_a_model_outside_the_zoo_is_refused() -> None:
+    with pytest.raises(UnknownModel):
+        parse(SMALL, "small.toml", ["model.card=resnet50x"])
+
+
+def test_a_missing_recipe_says_where_others_are(tmp_path: Path) -> None:
+    with pytest.raises(FileMissing) as caught:
+        read(tmp_path / "none.toml")
+    assert "models/recipes" in caught.value.next

@@ -1,0 +1,242 @@
+"""Training as a doubtful user would try it: killed at any step, fed what cannot be learnt from, taken to an artifact."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import ghostdeploy
+from ghostdeploy.datasets.fetched import open_set
+from ghostdeploy.errors import (
+    CheckpointContent,
+    CheckpointMismatch,
+    DataMissing,
+    DataUnusable,
+    FileMissing,
+    ResumeMismatch,
+    TrainingDiverged,
+    UsageError,
+)
+from ghostdeploy.photos import real_photos
+from ghostdeploy.training import state
+from ghostdeploy.training.recipe import Recipe
+from ghostdeploy.training.recipe_file import parse
+from ghostdeploy.training.run import Trained, train
+
+RECIPE = """
+name = "small"
+title = "Small"
+[sources]
+[model]
+card = "shufflenet_v2_x0_5"
+[data]
+set = "-"
+size = 32
+[augmentation]
+crop = "padded"
+auto = "rand-m9-mstd0.5"
+erasing = 0.25
+[optimisation]
+epochs = 3
+batch = 8
+lr = 5e-3
+[average]
+decay = 0.9
+[run]
+save_minutes = 0.0001
+"""
+OURS = {"model": ["card"], "data": ["set", "size"], "augmentation": ["crop", "auto", "erasing"],
+        "optimisation": ["epochs", "batch", "lr"], "average": ["decay"]}
+
+
+def recipe_text() -> str:
+    text = RECIPE
+    for table, keys in OURS.items():
+        text = text.replace(f"[{table}]\n", f"[{table}]\nfrom = {{ ours = {json.dumps(keys)} }}\n")
+    return text
+
+
+def recipe(*settings: str) -> Recipe:
+    return parse(recipe_text(), "small.toml", settings)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes, cut out of real photographs: 24 images to train and 8 to test."""
+    root = tmp_path_factory.mktemp("images")
+    photos = real_photos()
+    for name, photo in (("cat", photos[0]), ("cup", photos[1])):
+        for split, count in (("train", 12), ("test", 4)):
+            (root / split / name).mkdir(parents=True)
+            for number in range(count):
+                left = 20 * number + (7 if split == "test" else 0)
+                photo.image.crop((left, 40, left + 96, 136)).save(root / split / name / f"{number}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def whole(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A run that nothing stopped."""
+    return train(recipe(), tmp_path_factory.mktemp("whole") / "run", data=images, workers=0)
+
+
+def test_a_run_leaves_weights_a_log_and_its_state(whole: Trained) -> None:
+    assert (whole.step, whole.steps) == (9, 9)
+    assert {path.name for path in whole.directory.iterdir()} == {
+        "model.safetensors", "model.fp16.safetensors", "log.csv", "state.pt"}
+    rows = (whole.directory / "log.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["step", "3", "6", "9"]
+    assert whole.top1_ema is not None
+
+
+def test_killed_at_a_step_and_resumed_a_run_ends_with_the_same_bits(images: Path, whole: Trained, tmp_path: Path) -> None:
+    """SIGKILL, no chance to tidy up, with another number of loading processes before and after."""
+    (tmp_path / "small.toml").write_text(recipe_text())
+    command = [sys.executable, "-m", "ghostdeploy", "train", str(tmp_path / "small.toml"), "--data", str(images), "-o",
+               str(tmp_path / "run"), "--workers", "1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "epoch 1 of 3" in line:
+                process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    again = train(recipe(), tmp_path / "run", data=images, resume=True, workers=0)
+    assert again.step == 9
+    for name in ("model.safetensors", "model.fp16.safetensors"):
+        assert (again.directory / name).read_bytes() == (whole.directory / name).read_bytes()
+    first, second = (state.load(run.directory, state.digest(recipe(), open_set(images).identity))
+                     for run in (whole, again))
+    assert all(torch.equal(value, second.model[key]) for key, value in first.model.items())
+    assert all(torch.equal(value, second.optimiser["state"][key][name])
+               for key, entry in first.optimiser["state"].items() for name, value in entry.items())
+
+
+def test_a_run_stops_in_time_and_goes_on(images: Path, whole: Trained, tmp_path: Path) -> None:
+    stopped = train(recipe(), tmp_path / "run", data=images, minutes=1e-6, workers=0)
+    assert (stopped.step, stopped.weights) == (1, None)
+    with pytest.raises(UsageError, match="holds a run already"):
+        train(recipe(), tmp_path / "run", data=images, workers=0)
+    done = train(recipe(), tmp_path / "run", data=images, resume=True, workers=0)
+    assert (done.directory / "model.safetensors").read_bytes() == (whole.directory / "model.safetensors").read_bytes()
+
+
+def test_another_seed_gives_other_weights(images: Path, whole: Trained, tmp_path: Path) -> None:
+    other = train(recipe("run.seed=1"), tmp_path / "run", data=images, workers=0)
+    assert (other.directory / "model.safetensors").read_bytes() != (whole.directory / "model.safetensors").read_bytes()
+
+
+def test_what_was_trained_is_known_again_and_exported(images: Path, whole: Trained, tmp_path: Path) -> None:
+    """From the file alone: architecture, branches, classes, and how photos become inputs."""
+    assert whole.weights is not None
+    model = ghostdeploy.load(whole.weights)
+    assert (model.name, model.classes, model.labels, model.preprocessing_from) == (
+        "shufflenet_v2_x0_5", 2, ("cat", "cup"), "training")
+    assert model.preprocessing.input_size == 32
+    bundle = ghostdeploy.export(model, tmp_path / "bundle")
+    assert (bundle.path / "labels.txt").read_text().split() == ["cat", "cup"]
+    assert bundle.manifest["fusion"]["norms_after"] == 0
+    with pytest.raises(CheckpointMismatch, match="not mobilenetv2_100"):
+        ghostdeploy.load(whole.weights, model="mobilenetv2_100")
+
+
+def test_a_run_can_start_from_trained_weights_of_other_classes(images: Path, whole: Trained, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for split in ("train", "test"):
+        shutil.copytree(images / split, tmp_path / "data" / split)
+        shutil.copytree(images / split / "cat", tmp_path / "data" / split / "third")
+    settings = (f"model.start={whole.weights}", "model.card=shufflenet_v2_x0_5", "optimisation.epochs=1")
+    with pytest.raises(Exception, match="cannot change its classifier"):
+        train(recipe(*settings), tmp_path / "other", data=tmp_path / "data", workers=0)
+    same = train(recipe(*settings), tmp_path / "same", data=images, workers=0)
+    assert same.step == 3
+
+
+@pytest.mark.parametrize("save_minutes", [0.0001, 60])
+def test_a_run_that_diverges_stops_and_names_the_last_good_state(save_minutes: float, images: Path,
+                                                                 tmp_path: Path) -> None:
+    """The first step is a small one, the second leaves no number in the weights."""
+    settings = ("optimisation.lr=1e30", "optimisation.optimiser=sgd", "optimisation.clip=0.0",
+                "optimisation.warmup_epochs=1", "optimisation.warmup_lr=1e-4", f"run.save_minutes={save_minutes}")
+    with pytest.raises(TrainingDiverged) as caught:
+        train(recipe(*settings), tmp_path / "run", data=images, workers=0)
+    kept = tmp_path / "run" / "state.pt"
+    if save_minutes == 60:
+        assert "nothing was saved yet" in caught.value.next
+        assert not kept.exists()
+    else:
+        assert str(kept) in caught.value.next
+        good = torch.load(kept, weights_only=True)
+        assert good["step"] == 1
+        assert all(bool(value.isfinite().all()) for value in good["model"].values())
+
+
+def test_a_damaged_or_foreign_state_is_refused(images: Path, whole: Trained, tmp_path: Path) -> None:
+    with pytest.raises(FileMissing, match="nothing to resume"):
+        train(recipe(), tmp_path / "none", data=images, resume=True, workers=0)
+    shutil.copytree(whole.directory, tmp_path / "run")
+    with pytest.raises(ResumeMismatch, match="another run"):
+        train(recipe("optimisation.lr=1e-3"), tmp_path / "run", data=images, resume=True, workers=0)
+    (tmp_path / "run" / "state.pt").write_bytes((whole.directory / "state.pt").read_bytes()[:5000])
+    with pytest.raises(ResumeMismatch, match="cannot be read"):
+        train(recipe(), tmp_path / "run", data=images, resume=True, workers=0)
+
+
+def test_data_that_cannot_train_is_refused(images: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataMissing, match="no data set"):
+        train(recipe(), tmp_path / "run", data=tmp_path / "nowhere", workers=0)
+    with pytest.raises(DataMissing, match="train/ and test/"):
+        train(recipe(), tmp_path / "run", data=images / "train", workers=0)
+    with pytest.raises(DataUnusable, match="24 training images"):
+        train(recipe("optimisation.batch=25"), tmp_path / "run", data=images, workers=0)
+    (tmp_path / "one" / "train" / "cat").mkdir(parents=True)
+    (tmp_path / "one" / "test" / "cat").mkdir(parents=True)
+    with pytest.raises(DataUnusable, match="no images"):
+        train(recipe(), tmp_path / "run", data=tmp_path / "one", workers=0)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("cached", ["true", "false"])
+def test_a_teacher_that_is_the_truth_pulls_the_student(cached: str, images: Path, whole: Trained, tmp_path: Path,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    """With alpha 1 labels no longer matter: the same run on swapped labels ends with the same weights."""
+    monkeypatch.setenv("GHOSTDEPLOY_CACHE", str(tmp_path / "cache"))
+    settings = (f"distillation.teacher={whole.weights}", "distillation.alpha=1.0", f"distillation.cached={cached}",
+                "optimisation.epochs=1")
+    first = train(recipe(*settings), tmp_path / "first", data=images, workers=0)
+    plain = train(recipe("optimisation.epochs=1"), tmp_path / "plain", data=images, workers=0)
+    weights = [ghostdeploy.load(run.directory / "model.safetensors", weights="raw").module.state_dict()
+               for run in (first, plain)]
+    assert any(not torch.equal(value, weights[1][key]) for key, value in weights[0].items())
+    kept = list((tmp_path / "cache" / "teachers").rglob("answers.npy")) if cached == "true" else []
+    assert len(kept) == (cached == "true")
+    if kept:
+        assert np.load(kept[0]).shape == (24, 2)
+
+
+def test_a_hostile_note_is_refused(whole: Trained, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    assert whole.weights is not None
+    tensors = load_file(whole.weights)
+    for note in ("[]", "{", json.dumps({"schema_version": 2}), json.dumps({"schema_version": 1, "card": 3})):
+        save_file(tensors, tmp_path / "bad.safetensors", {"ghostdeploy": note})
+        with pytest.raises(CheckpointContent, match="note of a training run"):
+            ghostdeploy.load(tmp_path / "bad.safetensors")
+
+
+def test_an_image_that_cannot_be_read_is_named(images: Path, tmp_path: Path) -> None:
+    shutil.copytree(images, tmp_path / "data")
+    broken = tmp_path / "data" / "train" / "cat" / "3.png"
+    broken.write_bytes(broken.read_bytes()[:200])
+    with pytest.raises(Exception, match="3.png"):
+        train(recipe(), tmp_path / "run", data=tmp_path / "data", workers=0)
+    Image.new("RGB", (8, 8)).save(broken)
