@@ -1,8 +1,9 @@
-"""Training as a doubtful user would try it: killed at any step, fed what cannot be learnt from, taken to an artifact."""
+"""Training as a doubtful user would try it: killed at a step, fed what cannot be learnt from, taken to an artifact."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from ghostdeploy.errors import (
     DataMissing,
     DataUnusable,
     FileMissing,
+    RecipeInvalid,
     ResumeMismatch,
     TrainingDiverged,
     UsageError,
@@ -98,12 +100,13 @@ def test_a_run_leaves_weights_a_log_and_its_state(whole: Trained) -> None:
     assert whole.top1_ema is not None
 
 
-def test_killed_at_a_step_and_resumed_a_run_ends_with_the_same_bits(images: Path, whole: Trained, tmp_path: Path) -> None:
+def test_killed_and_resumed_a_run_ends_with_the_same_bits(images: Path, whole: Trained, tmp_path: Path) -> None:
     """SIGKILL, no chance to tidy up, with another number of loading processes before and after."""
     (tmp_path / "small.toml").write_text(recipe_text())
     command = [sys.executable, "-m", "ghostdeploy", "train", str(tmp_path / "small.toml"), "--data", str(images), "-o",
                str(tmp_path / "run"), "--workers", "1"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    threads = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=threads) as process:
         assert process.stderr is not None
         for line in process.stderr:
             if "epoch 1 of 3" in line:
@@ -154,7 +157,7 @@ def test_a_run_can_start_from_trained_weights_of_other_classes(images: Path, who
         shutil.copytree(images / split, tmp_path / "data" / split)
         shutil.copytree(images / split / "cat", tmp_path / "data" / split / "third")
     settings = (f"model.start={whole.weights}", "model.card=shufflenet_v2_x0_5", "optimisation.epochs=1")
-    with pytest.raises(Exception, match="cannot change its classifier"):
+    with pytest.raises(RecipeInvalid, match="2 classes, the data 3"):
         train(recipe(*settings), tmp_path / "other", data=tmp_path / "data", workers=0)
     same = train(recipe(*settings), tmp_path / "same", data=images, workers=0)
     assert same.step == 3
@@ -191,9 +194,9 @@ def test_a_damaged_or_foreign_state_is_refused(images: Path, whole: Trained, tmp
 
 
 def test_data_that_cannot_train_is_refused(images: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataMissing, match="no data set"):
+    with pytest.raises(DataMissing, match="there is no data set"):
         train(recipe(), tmp_path / "run", data=tmp_path / "nowhere", workers=0)
-    with pytest.raises(DataMissing, match="train/ and test/"):
+    with pytest.raises(DataMissing, match="is no data set"):
         train(recipe(), tmp_path / "run", data=images / "train", workers=0)
     with pytest.raises(DataUnusable, match="24 training images"):
         train(recipe("optimisation.batch=25"), tmp_path / "run", data=images, workers=0)
@@ -237,6 +240,6 @@ def test_an_image_that_cannot_be_read_is_named(images: Path, tmp_path: Path) -> 
     shutil.copytree(images, tmp_path / "data")
     broken = tmp_path / "data" / "train" / "cat" / "3.png"
     broken.write_bytes(broken.read_bytes()[:200])
-    with pytest.raises(Exception, match="3.png"):
+    with pytest.raises(Exception, match=r"3\.png"):
         train(recipe(), tmp_path / "run", data=tmp_path / "data", workers=0)
     Image.new("RGB", (8, 8)).save(broken)

@@ -71,8 +71,8 @@ def train(recipe: Recipe, directory: Path, *, data: Path | None = None, resume: 
         recipe: see `ghostdeploy.training.recipe_file.read`.
         directory: one that does not hold a run yet, unless `resume`.
         data: the data set's directory, instead of the recipe's set.
-        resume: go on from the last saved state. On one CPU machine the weights at the end are then bit for bit those
-            of a run that nothing stopped.
+        resume: go on from the last saved state, with the number of threads that it had. On one kind of CPU the weights
+            at the end are then bit for bit those of a run that nothing stopped.
         minutes: stop after so long, with the state saved.
         workers: processes that load images; half the cores by default.
         progress, watch: told stages and looks at the test images; every step.
@@ -169,6 +169,7 @@ class _Run:
         self.average.module.load_state_dict(found.average)
         self.optimiser.load_state_dict(found.optimiser)
         self.step, self.rows = found.step, list(found.rows)
+        torch.set_num_threads(found.threads)
 
     def go(self, deadline: float | None) -> Trained:
         batches = training_batches(self.data.train, self.recipe, self.step, self.accelerator.process_index,
@@ -205,7 +206,7 @@ class _Run:
         inputs, targets = images.to(device), labels.to(device)
         if self.mix is not None:
             inputs, targets = self.mix(inputs, targets)
-        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        self.seen = inputs = inputs.contiguous(memory_format=torch.channels_last)
         with self.accelerator.autocast():
             answers = None if self.teacher is None else self.teacher(inputs, numbers).float()
             loss = self.objective(self.model(inputs).float(), targets, answers)
@@ -260,12 +261,16 @@ class _Run:
         """Save the state, if it is one to go on from.
 
         Raises:
-            TrainingDiverged: weights are no numbers any more; the last state stays. The next loss would say it too late.
+            TrainingDiverged: it gives no numbers any more, which the next loss would say too late. The last one stays.
         """
-        if not all(bool(value.isfinite().all()) for value in self.module.parameters()):
-            raise self._diverged(f"after step {self.step} some weights are no finite numbers")
+        self.module.eval()
+        with torch.no_grad():
+            sound = bool(self.module(self.seen).isfinite().all())
+        self.module.train()
+        if not sound:
+            raise self._diverged(f"after step {self.step} the model answers with no finite numbers")
         if self.accelerator.is_main_process:
             state.save(self.directory, state.State(
                 self.step, self.module.state_dict(), self.average.module.state_dict(), self.optimiser.state_dict(),
-                tuple(self.rows)), self.identity)
+                tuple(self.rows), torch.get_num_threads()), self.identity)
         self.saved = time.monotonic()

@@ -23,13 +23,17 @@ NEXT = "start over in another directory (-o), or go on with the recipe and data 
 
 @dataclass(frozen=True)
 class State:
-    """A run after `step` steps: tensors of the model, its average and the optimiser, and what was logged."""
+    """A run after `step` steps: tensors of the model, its average and the optimiser, and what was logged.
+
+    `threads` are torch's: sums over a batch are split among them, and end with other last bits for other numbers.
+    """
 
     step: int
     model: dict[str, torch.Tensor]
     average: dict[str, torch.Tensor]
     optimiser: dict[str, Any]
     rows: tuple[dict[str, float], ...]
+    threads: int
 
 
 def digest(recipe: Recipe, data_identity: str) -> str:
@@ -52,7 +56,8 @@ def save(directory: Path, state: State, run: str) -> None:
         try:
             with part.open("wb") as file:
                 torch.save({"schema_version": SCHEMA_VERSION, "run": run, "step": state.step, "model": state.model,
-                            "average": state.average, "optimiser": state.optimiser, "rows": list(state.rows)}, file)
+                            "average": state.average, "optimiser": state.optimiser, "rows": list(state.rows),
+                            "threads": state.threads}, file)
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(directory / FILE)
@@ -73,7 +78,8 @@ def load(directory: Path, run: str) -> State:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
         same = found["schema_version"] == SCHEMA_VERSION and found["run"] == run
-        state = State(found["step"], found["model"], found["average"], found["optimiser"], tuple(found["rows"]))
+        state = State(found["step"], found["model"], found["average"], found["optimiser"], tuple(found["rows"]),
+                      found["threads"])
     except Exception as error:      # torch raises a dozen types for damaged files, of which none is documented
         raise ResumeMismatch(f"{path} cannot be read", first_sentence(error), NEXT) from error
     if not same:
