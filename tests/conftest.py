@@ -53,6 +53,16 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_labels: Path) -> 
 
 
 @pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of two classes in folders."""
+    from tests.small_training import write_images
+
+    root = tmp_path_factory.mktemp("images")
+    write_images(root)
+    return root
+
+
+@pytest.fixture(scope="session")
 def nobody() -> dict[str, str]:
     """The environment of a machine without adb and without a phone, whatever the one that runs the tests has."""
     return {"PATH": "/nowhere", "ADB_SERVER_SOCKET": "tcp:localhost:1"}

@@ -82,6 +82,32 @@ def test_a_setting_replaces_a_value_and_its_source() -> None:
     assert {dict(recipe.sources)[key] for key in ("optimisation.lr", "model.card", "average.decay")} == {"user"}
 
 
+def test_a_part_can_be_left_out() -> None:
+    text = SMALL + '[distillation]\nteacher = "t.pth"\nfrom = { paper = ["teacher"] }\n'
+    assert parse(text, "small.toml").distillation is not None
+    assert parse(text, "small.toml", ["distillation=none"]).distillation is None
+
+
+def test_a_recipe_extends_another(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(SMALL)
+    text = f"""extends = "{tmp_path / 'base.toml'}"\nname = "more"
+[optimisation]\nlr = 0.5\nfrom = {{ ours = ["lr"] }}"""
+    recipe = parse(text, "more.toml")
+    assert (recipe.name, recipe.title, recipe.optimisation.lr, recipe.optimisation.epochs) == ("more", "Small", 0.5, 2)
+    assert dict(recipe.sources)["optimisation.lr"] == "ours"
+    for one, other in (("a", "b"), ("b", "a")):
+        (tmp_path / f"{one}.toml").write_text(f'extends = "{tmp_path / other}.toml"\n')
+    with pytest.raises(RecipeInvalid, match="no other recipe"):
+        read(tmp_path / "a.toml")
+
+
+@pytest.mark.parametrize("listed", ['"ours"', '{ ours = "lr" }', "3"])
+def test_sources_that_are_no_lists_are_refused(listed: str) -> None:
+    text = SMALL.replace('{ paper = ["lr"], ours = ["epochs", "batch"] }', listed)
+    with pytest.raises(RecipeInvalid, match=r"optimisation\.from"):
+        parse(text, "small.toml")
+
+
 @pytest.mark.parametrize("setting", ["lr=1", "optimisation.lr", "nothing.lr=1", "optimisation.lr=nan"])
 def test_a_setting_that_names_nothing_is_refused(setting: str) -> None:
     with pytest.raises(RecipeInvalid):

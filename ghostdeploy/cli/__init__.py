@@ -31,6 +31,7 @@ app = typer.Typer(
 
 def _register() -> None:
     from ghostdeploy.cli import (
+        ablate,
         bench,
         compare,
         data,
@@ -59,6 +60,7 @@ def _register() -> None:
     app.command("tune")(tune.tune)
     app.command("data")(data.data)
     app.command("train")(train.train)
+    app.command("ablate")(ablate.ablate)
 
 
 _register()

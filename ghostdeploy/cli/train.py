@@ -17,24 +17,28 @@ if TYPE_CHECKING:
     from ghostdeploy.training.run import Moment
 
 SCHEMA_VERSION = 1
+DataOption = Annotated[Path | None, typer.Option(
+    "--data", metavar="DIR", help="Instead of the recipe's set: train/CLASS/image and test/CLASS/image.",
+    show_default=False)]
+SettingsOption = Annotated[list[str] | None, typer.Option(
+    "--set", metavar="TABLE.KEY=VALUE", help="Replace a value of the recipe; may be given more than once.")]
+MinutesOption = Annotated[float | None, typer.Option(
+    "--minutes", metavar="N", help="Stop after so long, with the state saved.", show_default=False)]
+WorkersOption = Annotated[int | None, typer.Option(
+    "--workers", metavar="N", help="Processes that load images; half the cores by default.", show_default=False)]
 EVERY_S = 30.0          # between lines in a log; a terminal's line is renewed each second
 
 
 def train(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A TOML file, or the name of one that comes along.")],
-    data: Annotated[Path | None, typer.Option(
-        metavar="DIR", help="Instead of the recipe's set: train/CLASS/image and test/CLASS/image.",
-        show_default=False)] = None,
+    data: DataOption = None,
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", metavar="DIR", help="State, log and weights; out/train/RECIPE by default.",
         show_default=False)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last saved state.")] = False,
-    settings: Annotated[list[str] | None, typer.Option(
-        "--set", metavar="TABLE.KEY=VALUE", help="Replace a value of the recipe; may be given more than once.")] = None,
-    minutes: Annotated[float | None, typer.Option(
-        metavar="N", help="Stop after so long, with the state saved.", show_default=False)] = None,
-    workers: Annotated[int | None, typer.Option(
-        metavar="N", help="Processes that load images; half the cores by default.", show_default=False)] = None,
+    settings: SettingsOption = None,
+    minutes: MinutesOption = None,
+    workers: WorkersOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Train a compact model in multi-branch form by a recipe; a run that was killed goes on with --resume.
@@ -49,7 +53,7 @@ def train(
         wanted = read(find(recipe), settings or ())
         place = output or Path("out/train") / wanted.name
         done = run(wanted, place, data=data, resume=resume, minutes=minutes, workers=workers, progress=progress,
-                   watch=_Watching(progress.console, quiet=as_json))
+                   watch=Watching(progress.console, quiet=as_json))
     emit({"schema_version": SCHEMA_VERSION, "recipe": wanted.name, "directory": str(done.directory),
           "weights": str(done.weights) if done.weights else None, "step": done.step, "steps": done.steps,
           "top1_raw": done.top1_raw, "top1_ema": done.top1_ema},
@@ -58,7 +62,7 @@ def train(
 
 
 @dataclass
-class _Watching:
+class Watching:
     """Prints how a run goes: each second over the same line of a terminal, every half minute in a log."""
 
     console: Console

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -58,6 +58,23 @@ class ImageFiles:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Some images of a split, by their numbers there."""
+
+    whole: Split
+    numbers: NDArray[np.int64]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """See `Split.labels`."""
+        return self.whole.labels[self.numbers]
+
+    def image(self, index: int) -> Image.Image:
+        """See `Split.image`."""
+        return self.whole.image(int(self.numbers[index]))
+
+
+@dataclass(frozen=True)
 class DataSet:
     """A named set. `identity` is a digest by which a run that goes on knows that its data are still the same."""
 
@@ -66,6 +83,14 @@ class DataSet:
     train: Split
     test: Split
     identity: str
+
+    def limited(self, count: int) -> DataSet:
+        """The set with `count` training images, always the same; itself where it has no more, or `count` is 0."""
+        there = len(self.train.labels)
+        if not 0 < count < there:
+            return self
+        numbers = np.sort(np.random.default_rng(0).permutation(there)[:count])
+        return replace(self, train=Part(self.train, numbers), identity=f"{self.identity}:{count}")
 
 
 def from_folders(directory: Path) -> DataSet:

@@ -34,7 +34,8 @@ class ModelPart:
 class DataPart:
     """What it is trained on. `set` is a fetched set or a directory; images become `size` x `size` inputs.
 
-    `crop` is the share of the resized image that a test input keeps (as `Preprocessing.crop`).
+    `crop` is the share of the resized image that a test input keeps (as `Preprocessing.crop`). `limit` trains on that
+    many images, always the same; 0 is all.
     """
 
     set: str
@@ -43,6 +44,7 @@ class DataPart:
     interpolation: Literal["bilinear", "bicubic", "nearest"] = "bicubic"
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    limit: int = 0
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def _at_least_0(value: float) -> bool:
 
 RANGES: dict[str, Range] = {
     "model.branches": lambda n: 0 <= n <= 16, "model.drop": lambda p: 0 <= p < 1, "data.size": _positive,
-    "data.crop": lambda c: 0 < c <= 1, "data.std": lambda values: all(v > 0 for v in values),
+    "data.limit": _at_least_0, "data.crop": lambda c: 0 < c <= 1, "data.std": lambda values: all(v > 0 for v in values),
     "augmentation.scale": lambda s: 0 < s[0] <= s[1] <= 1, "augmentation.flip": _share,
     "augmentation.colour_jitter": _share, "augmentation.erasing": _share, "augmentation.mixup": _at_least_0,
     "augmentation.cutmix": _at_least_0, "optimisation.epochs": _positive, "optimisation.batch": _positive,
@@ -73,10 +73,7 @@ def read(path: Path, settings: Iterable[str] = ()) -> Recipe:
 
 def parse(text: str, where: str, settings: Iterable[str] = ()) -> Recipe:
     """The recipe that `text` is; `where` names it in errors. See `read`."""
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeInvalid(f"{where} is no TOML", str(error), NEXT) from error
+    tables = _tables(text, where)
     for setting in settings:
         _set(tables, setting)
     _known(tables, {"name", "title", "sources", *TABLES}, where)
@@ -94,6 +91,44 @@ def parse(text: str, where: str, settings: Iterable[str] = ()) -> Recipe:
     return Recipe(name=tables["name"], title=tables["title"], sources=tuple(sources), **found)
 
 
+def _tables(text: str, where: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The tables of a recipe, over those of the recipe that it extends; `above` are those that extend this one."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeInvalid(f"{where} is no TOML", str(error), NEXT) from error
+    base = tables.pop("extends", None)
+    if base is None:
+        return tables
+    path = find(str(base))
+    if str(path) in (where, *above) or not path.is_file():
+        raise RecipeInvalid(f"{where} extends {base}, which is no other recipe", "", "name one of models/recipes/")
+    merged = _tables(path.read_text(encoding="utf-8"), str(path), (where, *above))
+    for name, table in tables.items():
+        if name not in TABLES or not isinstance(table, dict):
+            merged[name] = {**merged.get(name, {}), **table} if isinstance(table, dict) else table
+            continue
+        attributed = _attributed(name, table, where)
+        for key, value in table.items():
+            if key != "from":
+                _put(merged, name, key, value, attributed.get(key))
+    return merged
+
+
+def _put(tables: dict[str, Any], name: str, key: str, value: Any, source: str | None) -> None:
+    """Replace one value of a table, and who it comes from."""
+    entry = tables.setdefault(name, {})
+    if not isinstance(entry, dict):
+        raise RecipeInvalid(f"{name} is no table", "", NEXT)
+    entry[key] = value
+    attributed = entry.setdefault("from", {})
+    for keys in attributed.values():
+        if key in keys:
+            keys.remove(key)
+    if source is not None:
+        attributed.setdefault(source, []).append(key)
+
+
 def _agree(found: Mapping[str, Any], where: str) -> None:
     """Raises RecipeInvalid where parts contradict each other."""
     mixes = "augmentation" in found and (found["augmentation"].mixup or found["augmentation"].cutmix)
@@ -103,8 +138,11 @@ def _agree(found: Mapping[str, Any], where: str) -> None:
 
 
 def _set(tables: dict[str, Any], setting: str) -> None:
-    """Put `table.key=value` in place, its value as TOML, or as text where it is none."""
+    """Put `table.key=value` in place, its value as TOML or else as text; `table=none` leaves a table out."""
     name, equals, value = setting.partition("=")
+    if name in TABLES and value == "none":
+        tables.pop(name, None)
+        return
     table, dot, key = name.partition(".")
     if not (equals and dot and table in TABLES):
         raise RecipeInvalid(f"--set {setting} names no value", "", "write it as --set optimisation.epochs=3")
@@ -112,13 +150,16 @@ def _set(tables: dict[str, Any], setting: str) -> None:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value
-    entry = tables.setdefault(table, {})
-    entry[key] = parsed
-    attributed = entry.setdefault("from", {})
-    for keys in attributed.values():
-        if key in keys:
-            keys.remove(key)
-    attributed.setdefault("user", []).append(key)
+    _put(tables, table, key, parsed, "user")
+
+
+def _attributed(name: str, table: Mapping[str, Any], where: str) -> dict[str, str]:
+    """The source of each value of a table that names one."""
+    listed = table.get("from", {})
+    if not isinstance(listed, dict) or not all(isinstance(keys, list) for keys in listed.values()):
+        raise RecipeInvalid(f"{name}.from in {where} lists no sources", "",
+                            'write it as from = { paper = ["lr"], ours = ["epochs"] }')
+    return {str(key): source for source, keys in listed.items() for key in keys}
 
 
 def _sources(name: str, table: Any, named: Mapping[str, str], where: str) -> list[tuple[str, str]]:
@@ -129,7 +170,7 @@ def _sources(name: str, table: Any, named: Mapping[str, str], where: str) -> lis
     """
     if not isinstance(table, dict):
         raise RecipeInvalid(f"{name} in {where} is no table", "", NEXT)
-    attributed = {key: source for source, keys in table.get("from", {}).items() for key in keys}
+    attributed = _attributed(name, table, where)
     values = [key for key in table if key != "from"]
     unsourced = [key for key in values if key not in attributed and name not in UNSOURCED]
     if unsourced:

@@ -85,7 +85,7 @@ def train(recipe: Recipe, directory: Path, *, data: Path | None = None, resume: 
         WriteFailed: the state cannot be saved.
     """
     mend()      # accelerate and timm import torchvision as it is
-    images = open_set(data or recipe.data.set)
+    images = open_set(data or recipe.data.set).limited(recipe.data.limit)
     _check(recipe, images)
     if not resume and (directory / state.FILE).exists():
         raise UsageError(f"{directory} holds a run already", "", "go on with it (--resume), or choose another with -o")

@@ -1,0 +1,55 @@
+"""`ghostdeploy ablate`: the seed's tables of ablations, as grids of training runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ghostdeploy.cli.output import JsonFlag, emit, stages
+from ghostdeploy.cli.train import DataOption, MinutesOption, SettingsOption, Watching, WorkersOption
+from ghostdeploy.errors import UsageError
+
+
+def ablate(
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="A TOML file, or the name of one that comes along.")],
+    recipe: Annotated[str | None, typer.Option(
+        metavar="RECIPE", help="Instead of the paper's setting, e.g. a small one for this machine.",
+        show_default=False)] = None,
+    seeds: Annotated[int, typer.Option(metavar="N", help="Runs of each cell.")] = 3,
+    data: DataOption = None,
+    settings: SettingsOption = None,
+    minutes: MinutesOption = None,
+    workers: WorkersOption = None,
+    output: Annotated[Path | None, typer.Option(
+        "-o", "--output", metavar="DIR", help="Runs, TABLE.md and TABLE.json; out/ablate/TABLE by default.",
+        show_default=False)] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Train every cell of one of the paper's ablations with several seeds; goes on where it was stopped.
+
+    Example: [bold]ghostdeploy ablate table2-branches --recipe ghostnetv3_050-cifar10-small -o out/table2[/]
+    """
+    if seeds < 1:
+        raise UsageError(f"--seeds {seeds} is no number of runs", "", "give 1 or more; 3 show a spread")
+    with stages(quiet=as_json) as progress:
+        progress.stage("read the table")
+        import json
+
+        from ghostdeploy.ablation.grid import read
+        from ghostdeploy.ablation.outcome import document, markdown
+        from ghostdeploy.ablation.run import ablate as run
+        from ghostdeploy.training import recipe_file
+        from ghostdeploy.writing import make_directory, write_whole
+
+        grid = read(table)
+        used = recipe_file.read(recipe_file.find(recipe or grid.recipe), settings or ())
+        place = output or Path("out/ablate") / grid.name
+        make_directory(place)
+        rows = run(grid, place, recipe=recipe, seeds=seeds, settings=settings or (), data=data, minutes=minutes,
+                   workers=workers, progress=progress, watch=Watching(progress.console, quiet=as_json))
+        found, text = document(grid, used, rows, seeds), markdown(grid, used, rows, seeds)
+        write_whole(place / f"{grid.name}.json", json.dumps(found, indent=2) + "\n")
+        write_whole(place / f"{grid.name}.md", text)
+    emit(found, lambda console: console.print(text, markup=False, highlight=False, soft_wrap=True), as_json=as_json)
