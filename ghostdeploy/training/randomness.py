@@ -23,7 +23,10 @@ class Use(IntEnum):
 
 
 def seed_of(seed: int, use: Use, *where: int) -> int:
-    """A seed below 2^32 for one use at one place (an epoch, a step, an image)."""
+    """A seed below 2^32 for one use at one place (an epoch, a step, an image).
+
+    One use has always as many numbers in its place: to numpy, (1,) and (1, 0) are the same.
+    """
     return int(np.random.SeedSequence((seed, use, *where)).generate_state(1)[0])
 
 
