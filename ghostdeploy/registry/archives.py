@@ -15,8 +15,8 @@ class ArchiveError(ValueError):
     """Raised when an archive is broken, lacks a member, or holds something else under its name."""
 
 
-def tar_member(archive: Path, member: str, size: int) -> bytes:
-    """The file `member` of an npm tarball, if it is `size` bytes long.
+def tar_member(archive: Path, member: str, size: int | None = None) -> bytes:
+    """The file `member` of an npm tarball, if it is `size` bytes long, where that is given.
 
     Raises:
         ArchiveError: see there.
@@ -24,11 +24,11 @@ def tar_member(archive: Path, member: str, size: int) -> bytes:
     try:
         with tarfile.open(archive, "r:gz") as tar:
             found = tar.getmember(f"{NPM_ROOT}/{member}")
-            if not found.isreg() or found.size != size:
+            if not found.isreg() or found.size > LARGEST_MEMBER or found.size != (found.size if size is None else size):
                 raise ArchiveError(f"{member} is no file of {size} bytes")
             opened = tar.extractfile(found)
             assert opened is not None    # it is a regular file
-            return opened.read(size)
+            return opened.read(found.size)
     except (KeyError, tarfile.TarError, OSError, EOFError) as error:
         raise ArchiveError(f"{member} cannot be read from {archive.name}: {error}") from error
 
