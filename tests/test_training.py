@@ -29,7 +29,8 @@ from ghostdeploy.errors import (
     UsageError,
 )
 from ghostdeploy.training import state
-from ghostdeploy.training.run import Trained, train
+from ghostdeploy.training.run import train
+from ghostdeploy.training.trainer import Trained
 from tests.small_training import recipe, recipe_text
 
 
@@ -78,6 +79,19 @@ def test_a_run_stops_in_time_and_goes_on(images: Path, whole: Trained, tmp_path:
         train(recipe(), tmp_path / "run", data=images, workers=0)
     done = train(recipe(), tmp_path / "run", data=images, resume=True, workers=0)
     assert (done.directory / "model.safetensors").read_bytes() == (whole.directory / "model.safetensors").read_bytes()
+
+
+def test_two_processes_share_each_batch(images: Path, tmp_path: Path) -> None:
+    """torchrun, as on several GPUs: one log, one set of weights, and a model that is known again."""
+    (tmp_path / "small.toml").write_text(recipe_text())
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "ghostdeploy", "train",
+               str(tmp_path / "small.toml"), "--data", str(images), "-o", str(tmp_path / "run"), "--workers", "0"]
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=one_thread, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("epoch 3 of 3") == 1
+    assert done.stdout.strip() == str(tmp_path / "run" / "model.safetensors")
+    assert ghostdeploy.load(tmp_path / "run" / "model.safetensors").classes == 2
 
 
 def test_another_seed_gives_other_weights(images: Path, whole: Trained, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from ghostdeploy.errors import TrainingDiverged
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.training import recipe_file, state
 from ghostdeploy.training.recipe import Recipe
-from ghostdeploy.training.run import Watch, train
+from ghostdeploy.training.run import train
+from ghostdeploy.training.trainer import Watch
 from ghostdeploy.writing import write_whole
 
 OUTCOME = "outcome.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,7 +15,7 @@ from rich.console import Console
 from ghostdeploy.cli.output import JsonFlag, emit, stages
 
 if TYPE_CHECKING:
-    from ghostdeploy.training.run import Moment
+    from ghostdeploy.training.trainer import Moment
 
 SCHEMA_VERSION = 1
 DataOption = Annotated[Path | None, typer.Option(
@@ -45,7 +46,8 @@ def train(
 
     Example: [bold]ghostdeploy train ghostnetv3_050-cifar10 -o out/train[/]
     """
-    with stages(quiet=as_json) as progress:
+    first = os.environ.get("RANK", "0") == "0"       # torchrun starts this command once a process
+    with stages(quiet=as_json or not first) as progress:
         progress.stage("read the recipe")
         from ghostdeploy.training.recipe_file import find, read
         from ghostdeploy.training.run import train as run
@@ -54,6 +56,8 @@ def train(
         place = output or Path("out/train") / wanted.name
         done = run(wanted, place, data=data, resume=resume, minutes=minutes, workers=workers, progress=progress,
                    watch=Watching(progress.console, quiet=as_json))
+    if not first:
+        return
     emit({"schema_version": SCHEMA_VERSION, "recipe": wanted.name, "directory": str(done.directory),
           "weights": str(done.weights) if done.weights else None, "step": done.step, "steps": done.steps,
           "top1_raw": done.top1_raw, "top1_ema": done.top1_ema},

@@ -26,6 +26,7 @@ class State:
     """A run after `step` steps: tensors of the model, its average and the optimiser, and what was logged.
 
     `threads` are torch's: sums over a batch are split among them, and end with other last bits for other numbers.
+    `scaler` is that of float16 gradients, empty in other precisions.
     """
 
     step: int
@@ -34,6 +35,7 @@ class State:
     optimiser: dict[str, Any]
     rows: tuple[dict[str, float], ...]
     threads: int
+    scaler: dict[str, Any]
 
 
 def digest(recipe: Recipe, data_identity: str) -> str:
@@ -57,7 +59,7 @@ def save(directory: Path, state: State, run: str) -> None:
             with part.open("wb") as file:
                 torch.save({"schema_version": SCHEMA_VERSION, "run": run, "step": state.step, "model": state.model,
                             "average": state.average, "optimiser": state.optimiser, "rows": list(state.rows),
-                            "threads": state.threads}, file)
+                            "threads": state.threads, "scaler": state.scaler}, file)
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(directory / FILE)
@@ -79,7 +81,7 @@ def load(directory: Path, run: str) -> State:
         found = torch.load(path, map_location="cpu", weights_only=True)
         same = found["schema_version"] == SCHEMA_VERSION and found["run"] == run
         state = State(found["step"], found["model"], found["average"], found["optimiser"], tuple(found["rows"]),
-                      found["threads"])
+                      found["threads"], found["scaler"])
     except Exception as error:      # torch raises a dozen types for damaged files, of which none is documented
         raise ResumeMismatch(f"{path} cannot be read", first_sentence(error), NEXT) from error
     if not same:
