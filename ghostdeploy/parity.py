@@ -148,11 +148,19 @@ def check(artifact: ArtifactUnderTest, images: FloatArray, reference: FloatArray
             raise: see `Parity.passed` and `Parity.enforce`.
         DeviceError, ArtifactRejected: see `Device.run`.
     """
+    return compare_outputs(reference, outputs_of(artifact, images, device), limit=limit, names=names, source=source)
+
+
+def outputs_of(artifact: ArtifactUnderTest, images: FloatArray, device: Device) -> FloatArray:
+    """What `artifact` answers to images [N, C, H, W], one by one in one fresh process on `device`: [N, ...].
+
+    Raises:
+        DeviceError, ArtifactRejected: see `Device.run`.
+    """
     job = Job(artifact.path, artifact.format, "infer", artifact.inputs, artifact.outputs,
               deadline_s=START_SECONDS + SECONDS_PER_INPUT * len(images), half_arithmetic=artifact.half_arithmetic)
     run = device.run(job, [(image[None],) for image in images])
-    outputs = np.concatenate([sample[0] for sample in run.outputs])
-    return compare_outputs(reference, outputs, limit=limit, names=names, source=source)
+    return np.concatenate([sample[0] for sample in run.outputs])
 
 
 def compare_outputs(reference: FloatArray, outputs: FloatArray, *, limit: float, names: Sequence[str] | None = None,

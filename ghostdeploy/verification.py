@@ -15,7 +15,7 @@ from ghostdeploy.device.records import to_json
 from ghostdeploy.device.suitable import that_run_on
 from ghostdeploy.errors import BundleInvalid, CheckpointMismatch, UsageError
 from ghostdeploy.model import Model
-from ghostdeploy.parity import ArtifactUnderTest, Parity, check, limit_for
+from ghostdeploy.parity import Parity, check, limit_for
 from ghostdeploy.photos import from_directory
 from ghostdeploy.preprocessing import open_image
 from ghostdeploy.progress import SILENT, Progress
@@ -100,8 +100,7 @@ def _kind(artifact: Artifact) -> ArtifactKind:
 
 
 def _check(bundle: Bundle, artifact: Artifact, truth: Truth, device: Device) -> Parity:
-    subject = ArtifactUnderTest(artifact.file, artifact.format, artifact.precision, artifact.inputs, artifact.outputs,
-                                artifact.half_arithmetic)
+    subject = artifact.under_test
     limit = limit_for(artifact.precision, bundle.manifest["fusion"]["noise"], artifact.simulated_error)
     parity = check(subject, truth.inputs, truth.outputs, device, limit=limit, names=truth.names, source=truth.source)
     parity.enforce(artifact.file.name)

@@ -15,6 +15,7 @@ from ghostdeploy.bundle.sums import SUMS, read_sums
 from ghostdeploy.digest import sha256
 from ghostdeploy.errors import BundleInvalid, FileMissing
 from ghostdeploy.lowering.artifact import Delegation, Format, Precision, Stretch, TensorSpec
+from ghostdeploy.parity import ArtifactUnderTest
 from ghostdeploy.preprocessing import Preprocessing
 
 AGAIN = "export the bundle again"
@@ -40,6 +41,12 @@ class Artifact:
     simulated_error: float | None = None
     delegation: Delegation | None = None
     stretches: tuple[Stretch, ...] = ()
+
+    @property
+    def under_test(self) -> ArtifactUnderTest:
+        """The file with what must be known to run it."""
+        return ArtifactUnderTest(self.file, self.format, self.precision, self.inputs, self.outputs,
+                                 self.half_arithmetic)
 
 
 @dataclass(frozen=True)
