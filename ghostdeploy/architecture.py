@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ghostdeploy.definitions import definition
 from ghostdeploy.errors import ModelFactoryError
 from ghostdeploy.torchvision_mend import mend
 from ghostdeploy.wording import first_sentence
@@ -28,6 +29,9 @@ def build(card: Card, classes: int | None = None) -> nn.Module:
         import timm
 
         module: nn.Module = timm.create_model(card.build.model, pretrained=False, **arguments)
+    elif card.build.library == "ghostdeploy":
+        assert card.build.file is not None
+        module = getattr(definition(card.build.file), card.build.model)(**arguments)
     else:
         import torchvision
 

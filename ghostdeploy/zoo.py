@@ -17,18 +17,22 @@ from ghostdeploy.errors import UnknownModel
 from ghostdeploy.preprocessing import Preprocessing
 from ghostdeploy.resources import folder
 
-Library = Literal["timm", "torchvision"]
+Library = Literal["timm", "torchvision", "ghostdeploy"]
 Quantity = Literal["top1", "params", "flops", "phone_ms", "cpu_ms"]
 FormName = Literal["training", "deployed", "single"]
 
 
 @dataclass(frozen=True)
 class Build:
-    """How a model is built: `library`'s constructor `model` with keyword `arguments`."""
+    """How a model is built: `library`'s constructor `model` with keyword `arguments`.
+
+    `file` in models/ defines the constructor where the library is our own.
+    """
 
     library: Library
     model: str
     arguments: tuple[tuple[str, Any], ...] = ()
+    file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,8 @@ def read(path: Path) -> Card:
     build, image, computed = entry["build"], entry["input"], entry.get("computed", {})
     return Card(
         name=entry["name"], title=entry["title"], family=entry["family"], licence=entry["licence"],
-        build=Build(build["library"], build["model"], tuple(sorted(build.get("arguments", {}).items()))),
+        build=Build(build["library"], build["model"], tuple(sorted(build.get("arguments", {}).items())),
+                    build.get("file")),
         preprocessing=Preprocessing(image["size"], image["crop"], image["interpolation"], _rgb(image["mean"]),
                                     _rgb(image["std"])),
         preprocessing_source=image["source"], fixed_size=image.get("fixed", False),

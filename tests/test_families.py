@@ -54,7 +54,8 @@ CASES = (
     Case("ghostnet_050", 112), Case("ghostnetv2_100", 112), Case("ghostnetv3_050", 112),
     Case("resnet101", options=(("layers", (1, 2, 1, 1)),)), Case("fastvit_t8"),
     Case("mobilevit_xxs", attention=True), little("deit_tiny_patch16_224"),
-    little("beitv2_base_patch16_224", masked=True),
+    little("beitv2_base_patch16_224", masked=True), Case("shufflenet_v1_g3"), Case("mobilenext_100"),
+    Case("mobileformer_26m", attention=True),
 )
 
 

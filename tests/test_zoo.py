@@ -50,7 +50,9 @@ ASKED_FOR = (
     "mixnet_s", "mixnet_m", "mixnet_l", "efficientnet_b0", "mobileone_s0", "mobileone_s1", "mobileone_s2",
     "mobileone_s3", "mobileone_s4", "mobilevit_xxs", "mobilevit_xs", "mobilevit_s", "deit_tiny_patch16_224",
     "resnet101", "deit_base_patch16_224", "beitv2_base_patch16_224", "repvgg_a0", "repvit_m0_9", "fastvit_t8",
-    "repghostnet_100", "mobilenetv4_conv_small", "tf_efficientnet_lite0",
+    "repghostnet_100", "mobilenetv4_conv_small", "tf_efficientnet_lite0", "shufflenet_v1_g3", "mobilenext_100",
+    "mobilenext_140", "mobileformer_26m", "mobileformer_52m", "mobileformer_96m", "mobileformer_151m",
+    "mobileformer_214m", "mobileformer_294m", "mobileformer_508m",
 )
 
 
