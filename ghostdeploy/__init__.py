@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ghostdeploy.benchmark.run import bench
+    from ghostdeploy.branching import reparam
     from ghostdeploy.comparison.run import compare
     from ghostdeploy.exporter import export
     from ghostdeploy.fusion import fuse
     from ghostdeploy.loading import load
+    from ghostdeploy.training.run import train
     from ghostdeploy.verification import verify
 
-__all__ = ["bench", "compare", "export", "fuse", "load", "verify"]
+__all__ = ["bench", "compare", "export", "fuse", "load", "reparam", "train", "verify"]
 
 # No module may carry the name of a verb: importing it would put the module where the function is expected.
 _HOMES = {"bench": "ghostdeploy.benchmark.run", "compare": "ghostdeploy.comparison.run",
           "export": "ghostdeploy.exporter", "fuse": "ghostdeploy.fusion", "load": "ghostdeploy.loading",
-          "verify": "ghostdeploy.verification"}
+          "reparam": "ghostdeploy.branching", "train": "ghostdeploy.training.run", "verify": "ghostdeploy.verification"}
 
 
 def __getattr__(name: str) -> Any:

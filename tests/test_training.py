@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import ghostdeploy
 from ghostdeploy.datasets.fetched import open_set
@@ -23,6 +22,7 @@ from ghostdeploy.errors import (
     DataMissing,
     DataUnusable,
     FileMissing,
+    ImageUnreadable,
     RecipeInvalid,
     ResumeMismatch,
     TrainingDiverged,
@@ -198,10 +198,11 @@ def test_a_hostile_note_is_refused(whole: Trained, tmp_path: Path) -> None:
             ghostdeploy.load(tmp_path / "bad.safetensors")
 
 
-def test_an_image_that_cannot_be_read_is_named(images: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_image_that_cannot_be_read_is_named(workers: int, images: Path, tmp_path: Path) -> None:
     shutil.copytree(images, tmp_path / "data")
     broken = tmp_path / "data" / "train" / "cat" / "3.png"
     broken.write_bytes(broken.read_bytes()[:200])
-    with pytest.raises(Exception, match=r"3\.png"):
-        train(recipe(), tmp_path / "run", data=tmp_path / "data", workers=0)
-    Image.new("RGB", (8, 8)).save(broken)
+    with pytest.raises(ImageUnreadable, match=r"3\.png as an image$") as caught:
+        train(recipe(), tmp_path / "run", data=tmp_path / "data", workers=workers)
+    assert caught.value.next

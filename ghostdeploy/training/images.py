@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ghostdeploy.datasets.dataset import Split
+from ghostdeploy.errors import GhostdeployError
 from ghostdeploy.preprocessing import Preprocessing
 from ghostdeploy.torchvision_mend import mend
 from ghostdeploy.training.randomness import Use, seed_of, set_seeds
@@ -49,17 +50,24 @@ def augmentation(part: AugmentationPart, data: DataPart) -> Any:
     return pieces
 
 
-class _Training(Dataset[tuple[Tensor, int, int]]):
-    """Augmented images; an item is asked for by its epoch and its number, which decide its augmentation."""
+class _Training(Dataset["tuple[Tensor, int, int] | GhostdeployError"]):
+    """Augmented images; an item is asked for by its epoch and its number, which decide its augmentation.
+
+    An image that cannot be read is an item too: a process that loads can only hand on the text of an exception, with
+    its traceback.
+    """
 
     def __init__(self, split: Split, recipe: Recipe) -> None:
         self._split, self._seed = split, recipe.run.seed
         self._augment = augmentation(recipe.augmentation, recipe.data)
 
-    def __getitem__(self, place: tuple[int, int]) -> tuple[Tensor, int, int]:
+    def __getitem__(self, place: tuple[int, int]) -> tuple[Tensor, int, int] | GhostdeployError:
         epoch, number = place
         set_seeds(seed_of(self._seed, Use.IMAGE, epoch, number))
-        return self._augment(self._split.image(number)), int(self._split.labels[number]), number
+        try:
+            return self._augment(self._split.image(number)), int(self._split.labels[number]), number
+        except GhostdeployError as error:
+            return error
 
 
 class _Testing(Dataset[tuple[Tensor, Tensor]]):
@@ -103,11 +111,23 @@ class _Batches(Iterable[list[tuple[int, int]]]):
 
 def training_batches(split: Split, recipe: Recipe, first: int, rank: int = 0, processes: int = 1,
                      workers: int | None = None) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Images [n, 3, size, size], labels and numbers [n] of every step from `first` to the end of the recipe."""
+    """Images [n, 3, size, size], labels and numbers [n] of every step from `first` to the end of the recipe.
+
+    Raises:
+        FileMissing, ImageUnreadable: an image file is gone or cannot be decoded.
+    """
     count = min(MOST_WORKERS, max(1, (os.cpu_count() or 1) // 2)) if workers is None else workers
     loader = DataLoader(_Training(split, recipe), batch_sampler=_Batches(split, recipe, first, rank, processes),
-                        num_workers=count, pin_memory=torch.cuda.is_available())
-    return iter(loader)
+                        num_workers=count, pin_memory=torch.cuda.is_available(), collate_fn=_collated)
+    for batch in loader:
+        if isinstance(batch, GhostdeployError):
+            raise batch
+        yield batch
+
+
+def _collated(items: list[Any]) -> Any:
+    """A batch, or the first item that is an error."""
+    return next((item for item in items if isinstance(item, GhostdeployError)), None) or default_collate(items)
 
 
 def evaluation_batches(split: Split, how: Preprocessing) -> DataLoader[tuple[Tensor, Tensor]]:
