@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from ghostdeploy.lowering.tflite.layout import permuted, plan_view, stored
+from ghostdeploy.lowering.tflite.layout import ViewPlan, permuted, plan_view, stored
 from tests.tools.tflite_cases import Do
 from tests.tools.tflite_check import noise, run_module
 
@@ -83,3 +83,9 @@ def test_a_view_that_keeps_neighbours_together_needs_no_transpose() -> None:
     assert plan_view((1, 6, 4, 5), (1, 6, 20), (0, 2, 3, 1)).before == (0, 2, 3, 1)
     assert plan_view((1, 6, 4, 5), (1, 2, 3, 4, 5), (0, 2, 3, 1)).before == (0, 2, 3, 1)
     assert plan_view((1, 6, 4, 5), (1, 120), (0, 2, 3, 1)).before == (0, 1, 2, 3)
+
+
+def test_groups_that_a_view_joins_lie_where_their_last_axes_did() -> None:
+    """Attention's heads behind the tokens; the channels of a shuffle behind the map."""
+    assert plan_view((1, 7, 2, 6), (1, 7, 12), (0, 2, 1, 3)) == ViewPlan((0, 1, 2, 3), (0, 1, 2))
+    assert plan_view((1, 3, 2, 4, 5), (1, 6, 4, 5), (0, 3, 4, 2, 1)) == ViewPlan((0, 3, 4, 1, 2), (0, 2, 3, 1))

@@ -56,7 +56,9 @@ def plan_view(shape: Shape, target: Shape, order: Order) -> ViewPlan:
     """Plan the view of `shape`, kept in `order`, as `target` (row-major in the graph's axes, as ATen's view)."""
     groups = _groups(shape, target)
     owner = {axis: g for g, (sources, _) in enumerate(groups) for axis in sources}
-    sequence = list(dict.fromkeys(owner[axis] for axis in significant(shape, order)))
+    # By their last axes: attention's heads, which lie before the tokens, join behind them, where the next linear layer
+    # wants them. By their first axes DeiT-tiny had 60 TRANSPOSEs instead of 48, Mobile-Former-52M 115 instead of 82.
+    sequence = list(dict.fromkeys(owner[axis] for axis in reversed(significant(shape, order))))[::-1]
     if [axis for g in sequence for axis in groups[g][0]] == list(significant(shape, order)):
         before = order
     else:
