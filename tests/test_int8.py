@@ -117,6 +117,27 @@ def test_activations_hold_where_steps_reach_further(format: Format, tmp_path: Pa
     assert np.abs(found - exact).max() < 0.02 * np.abs(exact).max()
 
 
+class Gated(torch.nn.Module):
+    """A map times what is computed of a parameter alone: no steps are known of it, and none are needed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.gate = torch.nn.Conv2d(3, 8, 1), torch.nn.Parameter(torch.randn(1, 8, 1, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x) * self.gate.sigmoid()
+
+
+@pytest.mark.parametrize("format", get_args(Format)[:2])
+def test_products_with_what_is_known_beforehand_load_and_are_right(format: Format, tmp_path: Path) -> None:
+    found, made, x = made_and_run(Gated(), format, tmp_path / "model")
+    with torch.no_grad():
+        exact = Gated()(x).numpy()
+    assert np.abs(found - exact).max() < 0.02 * np.abs(exact).max()
+    assert made.delegation is not None and made.delegation.delegates == 1
+
+
 class Sliced(torch.nn.Module):
     """A part of a value, read beside the whole: XNNPACK wants equal steps on both sides of a slice."""
 

@@ -14,6 +14,7 @@ from ghostdeploy.errors import UsageError
 from ghostdeploy.lowering.artifact import Layout, Lowered, Precision, RuntimeNeed, Stretch, TensorSpec
 from ghostdeploy.lowering.passes import (
     AveragePoolAsDepthwise,
+    FoldKnownValues,
     HardSigmoidAsClamp,
     NormAffineIntoLinear,
     SplitProjection,
@@ -41,8 +42,10 @@ FAMILIES = ("activations", "attention", "convolution", "elementwise", "gelu", "j
             "padding", "pooling", "reduction", "shape", "slicing", "upsample")
 REWRITES: tuple[base.Rewrite, ...] = (HardSigmoidAsClamp(unit=False), NormAffineIntoLinear(), SplitProjection(),
                                        WideDepthwiseAsSum())
-# XNNPACK in TFLite 2.14 takes no AVERAGE_POOL_2D in int8. A clamp to 0..1 is free: the steps end where it does.
-INT8_REWRITES: tuple[base.Rewrite, ...] = (HardSigmoidAsClamp(unit=True), AveragePoolAsDepthwise(every=True))
+# XNNPACK in TFLite 2.14 takes no AVERAGE_POOL_2D in int8. A clamp to 0..1 is free: the steps end where it does. What is
+# computed of constants alone (Mobile-Former's first tokens) has no steps, so the plan has to see that it is a constant.
+INT8_REWRITES: tuple[base.Rewrite, ...] = (FoldKnownValues(), HardSigmoidAsClamp(unit=True),
+                                            AveragePoolAsDepthwise(every=True))
 
 for _family in FAMILIES:  # importing a family registers its emitters
     importlib.import_module(f"ghostdeploy.lowering.tflite.{_family}")
