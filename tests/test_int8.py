@@ -126,7 +126,7 @@ class Gated(torch.nn.Module):
         self.conv, self.gate = torch.nn.Conv2d(3, 8, 1), torch.nn.Parameter(torch.randn(1, 8, 1, 1))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.conv(x) * self.gate.sigmoid()
+        return self.conv(x).relu() * self.gate.sigmoid()
 
 
 @pytest.mark.parametrize("format", get_args(Format)[:2])
