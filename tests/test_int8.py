@@ -95,6 +95,36 @@ def made_and_run(module: torch.nn.Module, format: Format, path: Path) -> tuple[n
     return run.outputs[0][0], made, samples[0]
 
 
+class ShutGate(torch.nn.Module):
+    """Squeeze-and-excitation whose ReLU lets nothing, or next to nothing, through, as training may leave it."""
+
+    def __init__(self, bias: float) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.down, self.up = (torch.nn.Conv2d(a, b, 1) for a, b in ((3, 8), (8, 4), (4, 8)))
+        with torch.no_grad():
+            self.down.weight.mul_(1e-3)
+            self.down.bias.fill_(bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.relu(self.conv(x))
+        gate = self.up(torch.relu(self.down(y.mean((2, 3), keepdim=True))))
+        return (y * torch.nn.functional.hardsigmoid(gate)).mean((2, 3))
+
+
+@pytest.mark.parametrize("format", get_args(Format)[:2])
+@pytest.mark.parametrize("bias", [-10.0, -2e-4])
+def test_a_value_that_is_never_seen_stops_no_runtime(bias: float, format: Format, tmp_path: Path) -> None:
+    """With steps of 1e-38 for it, LiteRT ended the process: a trained GhostNetV3 had two such layers."""
+    module = ShutGate(bias)
+    answer, made, sample = made_and_run(module, format, tmp_path / f"shut.{format}")
+    with torch.no_grad():
+        exact = module(sample).numpy()
+    assert np.abs(answer - exact).max() < 0.03 * np.abs(exact).max()
+    assert made.delegation is not None
+    assert made.delegation.delegates == 1
+
+
 class Joined(torch.nn.Module):
     """A rectified map beside one with negative values: equal steps for both, which do not end at zero."""
 

@@ -11,7 +11,15 @@ from torch import nn
 
 from ghostdeploy.lowering.executorch.int8 import INT8
 from ghostdeploy.quantisation import QuantParams
-from ghostdeploy.quantisation.params import BIAS_LIMIT, CENTRED, ends, of_elements, of_range, weights
+from ghostdeploy.quantisation.params import (
+    BIAS_LIMIT,
+    CENTRED,
+    at_least,
+    ends,
+    of_elements,
+    of_range,
+    weights,
+)
 from ghostdeploy.quantisation.plan import Planner
 from ghostdeploy.quantisation.rounding import rounded
 from ghostdeploy.quantisation.simulated import simulated
@@ -53,6 +61,19 @@ def test_chosen_steps_lose_no_more_than_the_whole_range(spread: float, seed: int
     values = np.random.default_rng(seed).laplace(0, spread, 1000)
     low, high = float(values.min()), float(values.max())
     assert of_elements(low, high, values).error(values) <= of_range(low, high).error(values)
+
+
+def test_a_value_that_was_always_0_has_usable_steps() -> None:
+    assert 1e-3 < of_range(0.0, 0.0).scale < 1
+    assert of_elements(0.0, 0.0, np.zeros(9)).scale == of_range(0.0, 0.0).scale
+
+
+@given(st.floats(1e-30, 1e3), st.floats(1e-6, 1e3), st.floats(0, 1e3))
+def test_a_sum_is_never_scaled_up_further_than_xnnpack_can(made: float, source: float, weight: float) -> None:
+    steps = at_least(QuantParams(made, 3), QuantParams(source, 0), np.array([[weight, -weight / 2]], np.float32))
+    assert steps.zero_point == 3
+    assert steps.scale >= made
+    assert source * weight / 127 / steps.scale < 256
 
 
 def test_an_outlier_is_clipped() -> None:

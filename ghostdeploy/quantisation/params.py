@@ -22,6 +22,8 @@ SHARES: Final = tuple(float(share) for share in np.linspace(1.0, 0.3, 36))
 # Steps around zero may be so much wider than the values: a third of a bit. Photographs, normalised as ImageNet's, lie
 # from -2.1 to 2.6: 1.11.
 CENTRED: Final = 1.25
+# Half of what XNNPACK refuses.
+MOST_RATIO: Final = 128.0
 SMALLEST: Final = float(np.finfo(np.float32).tiny)
 
 
@@ -36,6 +38,22 @@ class QuantParams:
         """Mean square of what rounding and clipping do to `values`."""
         stored = np.clip(np.rint(values / self.scale) + self.zero_point, LOWEST, HIGHEST)
         return float(np.mean(np.square((stored - self.zero_point) * self.scale - values)))
+
+
+# Of a value that was 0 in every calibration image: a channel's worth of ReLUs that trained themselves shut, in a
+# squeeze-and-excitation layer of GhostNetV3 0.5x on CIFAR-10. Any step would do; it has to stay near those around it.
+NEVER_SEEN: Final = QuantParams(float(np.float32(1 / HIGHEST)), 0)
+
+
+def at_least(steps: QuantParams, source: QuantParams, weight: npt.NDArray[np.float32]) -> QuantParams:
+    """The steps, widened where a layer could not round what it accumulates to them.
+
+    XNNPACK multiplies sums by input scale x weight scale / output scale, which has to be under 256; LiteRT 2.3 ended
+    the process (a double free) where it was not. Values so much smaller than one step of the sum are its rounding.
+    """
+    largest = float(np.abs(weight).max(initial=0.0)) / WEIGHT_LIMIT
+    least = float(np.float32(source.scale * largest / MOST_RATIO))
+    return steps if steps.scale >= least else QuantParams(least, steps.zero_point)
 
 
 def of_elements(low: float, high: float, elements: npt.NDArray[Any]) -> QuantParams:
@@ -58,6 +76,8 @@ def ends(low: float, high: float, *, centred: bool) -> tuple[float, float]:
 def of_range(low: float, high: float) -> QuantParams:
     """The 256 steps that span `low` to `high` and hold 0 exactly (padding is made of zeros); as 0 where equally far."""
     low, high = min(low, 0.0), max(high, 0.0)
+    if low == high:
+        return NEVER_SEEN
     if low == -high:
         return QuantParams(max(float(np.float32(high / HIGHEST)), SMALLEST), 0)
     scale = max(float(np.float32((high - low) / (HIGHEST - LOWEST))), SMALLEST)

@@ -93,6 +93,12 @@ class Planner:
         padded = {groups[value] for value in values if self._backend.pads(value)}
         chosen = {root: params.of_elements(*params.ends(whole.low, whole.high, centred=root in padded), whole.elements)
                   for root, whole in together.items()}
+        for node in self._layers:       # in the graph's order: a wider step may widen what reads it
+            if node in int8:
+                (source,) = operands(self._module, node)
+                made, weight = groups[carrier(node, int8)], constant(self._module, node.args[1])
+                assert weight is not None
+                chosen[made] = params.at_least(chosen[made], chosen[groups[source]], weight.float().numpy())
         steps = {value: chosen[groups[value]] for value in values}
         return Quantisation(int8, steps, {node: self._weights(node, steps) for node in self._layers if node in int8})
 
