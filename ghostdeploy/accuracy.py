@@ -18,7 +18,7 @@ from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.reference import answers
 from ghostdeploy.tensors import FloatArray
 
-CHUNK = 500     # inputs at a time, of one process each: 25 MB at 64x64, 300 MB at 224x224
+CHUNK_BYTES = 100_000_000     # inputs that are held at a time; a process each, which starts in 2 s
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,9 @@ def accuracy(model: Model, bundle: Bundle, split: Split, count: int | None = Non
     labels = split.labels[:count]
     target = device or LocalDevice()
     named: dict[str, list[NDArray[np.int64]]] = {"checkpoint": [], **{each.file.name: [] for each in bundle.artifacts}}
-    for start in range(0, len(labels), CHUNK):
-        numbers = range(start, min(start + CHUNK, len(labels)))
+    chunk = max(1, CHUNK_BYTES // (4 * 3 * model.preprocessing.input_size ** 2))
+    for start in range(0, len(labels), chunk):
+        numbers = range(start, min(start + chunk, len(labels)))
         progress.stage(f"images {numbers.start + 1} to {numbers.stop} of {len(labels)}")
         inputs = _inputs(split, numbers, model.preprocessing)
         named["checkpoint"].append(answers(model.module, inputs, softmax=False).argmax(1))
