@@ -60,8 +60,7 @@ def main() -> None:
     if data is None:
         console.print("Left out: CIFAR-10 could not be fetched (see above).")
     else:
-        with stages() as progress:
-            answers.show(console, model, bundle, data, TESTED, progress)
+        answers.show(console, model, bundle, data, TESTED)
 
     chapter(console, f"3. Latency on this machine: {ROUNDS} fresh processes each, 100 runs, one thread")
     with stages() as progress:

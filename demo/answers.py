@@ -7,39 +7,36 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ghostdeploy.accuracy import Accuracy, accuracy
+from ghostdeploy.accuracy import accuracy
 from ghostdeploy.bundle import Bundle
+from ghostdeploy.cli.output import stages
 from ghostdeploy.datasets.dataset import DataSet
 from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.model import Model
 from ghostdeploy.parity import outputs_of
-from ghostdeploy.progress import Progress
 from ghostdeploy.reference import answers
 from ghostdeploy.tensors import FloatArray
 
 SHOWN = 6
 
 
-def show(console: Console, model: Model, bundle: Bundle, data: DataSet, count: int, progress: Progress) -> None:
+def show(console: Console, model: Model, bundle: Bundle, data: DataSet, count: int) -> None:
     """Answers to the first test images one by one, then how many of `count` each names right."""
     inputs = np.concatenate([model.preprocessing.tensor(data.test.image(number)) for number in range(SHOWN)])
     said = {"checkpoint": answers(model.module, inputs, softmax=False)}
-    said |= {each.file.name: outputs_of(each.under_test, inputs, LocalDevice()) for each in bundle.artifacts}
-    found = accuracy(model, bundle, data.test, count, progress=progress)
+    said |= {f"{each.precision}\n.{each.format}": outputs_of(each.under_test, inputs, LocalDevice())
+             for each in bundle.artifacts}
+    with stages() as progress:
+        found = accuracy(model, bundle, data.test, count, progress=progress)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("test image", *said):
+    for column in ("image", *said):
         table.add_column(column, no_wrap=True)
     for row in range(SHOWN):
         told = (top(outputs[row], data.classes) for outputs in said.values())
         table.add_row(data.classes[data.test.labels[row]], *told)
     table.add_section()
-    table.add_row(f"{count} images", *(share(each) for each in found), style="bold")
+    table.add_row(f"right of {count}", *(f"{each.top1:.1%}" for each in found), style="bold")
     console.print(table)
-
-
-def share(found: Accuracy) -> str:
-    """How many it named right."""
-    return f"{found.top1:.1%} right"
 
 
 def top(logits: FloatArray, labels: tuple[str, ...]) -> str:
