@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from ghostdeploy.bundle import Bundle
 from ghostdeploy.datasets.dataset import Split
@@ -15,9 +17,9 @@ from ghostdeploy.model import Model
 from ghostdeploy.parity import outputs_of
 from ghostdeploy.preprocessing import Preprocessing
 from ghostdeploy.progress import SILENT, Progress
-from ghostdeploy.reference import answers
 from ghostdeploy.tensors import FloatArray
 
+BATCH = 50
 CHUNK_BYTES = 100_000_000     # inputs that are held at a time; a process each, which starts in 2 s
 
 
@@ -58,13 +60,20 @@ def accuracy(model: Model, bundle: Bundle, split: Split, count: int | None = Non
         numbers = range(start, min(start + chunk, len(labels)))
         progress.stage(f"images {numbers.start + 1} to {numbers.stop} of {len(labels)}")
         inputs = _inputs(split, numbers, model.preprocessing)
-        named["checkpoint"].append(answers(model.module, inputs, softmax=False).argmax(1))
+        named["checkpoint"].append(_classes(model.module, inputs))
         for artifact in bundle.artifacts:
             named[artifact.file.name].append(outputs_of(artifact.under_test, inputs, target).argmax(1))
     found = {name: np.concatenate(parts) for name, parts in named.items()}
     truth = found["checkpoint"]
     return tuple(Accuracy(name, int((classes == labels).sum()), int((classes == truth).sum()), len(labels))
                  for name, classes in found.items())
+
+
+@torch.no_grad()
+def _classes(module: nn.Module, inputs: FloatArray) -> NDArray[np.int64]:
+    """The highest class of each input; many at a time, since a training form with its branches takes 15 ms for one."""
+    found = [module(batch).argmax(1) for batch in torch.split(torch.from_numpy(inputs), BATCH)]
+    return np.asarray(torch.cat(found))
 
 
 def _inputs(split: Split, numbers: range, prep: Preprocessing) -> FloatArray:
