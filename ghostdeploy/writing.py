@@ -46,7 +46,7 @@ def make_directory(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file beside its target and rename it into place: it is there whole or not at all.
 
     Raises:
@@ -58,10 +58,10 @@ def write_whole(path: Path, text: str) -> None:
     part = None
     try:
         with writing(path, "nothing was left behind; choose another file with -o"):
-            with tempfile.NamedTemporaryFile("w", dir=path.absolute().parent, prefix=f".{path.name}.",
+            with tempfile.NamedTemporaryFile("wb", dir=path.absolute().parent, prefix=f".{path.name}.",
                                              delete=False) as file:
                 part = Path(file.name)
-                file.write(text)
+                file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
             part.chmod(0o644)

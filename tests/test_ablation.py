@@ -10,9 +10,10 @@ import pytest
 from ghostdeploy.ablation import grid
 from ghostdeploy.ablation.outcome import document, markdown
 from ghostdeploy.ablation.run import Outcome, Row, ablate
-from ghostdeploy.errors import FileMissing, RecipeInvalid
+from ghostdeploy.errors import FileMissing
 from ghostdeploy.resources import folder
 from ghostdeploy.training import recipe_file
+from ghostdeploy.training_errors import RecipeInvalid
 from tests.commands import ghostdeploy
 from tests.small_training import recipe, recipe_text
 

@@ -12,7 +12,7 @@ import pytest
 from ghostdeploy.datasets.cifar10 import CLASSES, PACKAGE, fetch
 from ghostdeploy.datasets.dataset import DataSet, MappedImages
 from ghostdeploy.datasets.fetched import home, open_set, store
-from ghostdeploy.errors import DataMissing, DataUnusable
+from ghostdeploy.training_errors import DataMissing, DataUnusable
 from tests.commands import ghostdeploy
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ghostdeploy.errors import FileMissing, RecipeInvalid, UnknownModel
+from ghostdeploy.errors import FileMissing, UnknownModel
 from ghostdeploy.resources import folder
 from ghostdeploy.training.recipe_file import find, parse, read
+from ghostdeploy.training_errors import RecipeInvalid
 
 ALONG = sorted((folder("models") / "recipes").glob("*.toml"))
 

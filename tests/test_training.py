@@ -16,21 +16,11 @@ import torch
 
 import ghostdeploy
 from ghostdeploy.datasets.fetched import open_set
-from ghostdeploy.errors import (
-    CheckpointContent,
-    CheckpointMismatch,
-    DataMissing,
-    DataUnusable,
-    FileMissing,
-    ImageUnreadable,
-    RecipeInvalid,
-    ResumeMismatch,
-    TrainingDiverged,
-    UsageError,
-)
+from ghostdeploy.errors import CheckpointContent, CheckpointMismatch, FileMissing, ImageUnreadable, UsageError
 from ghostdeploy.training import state
 from ghostdeploy.training.run import train
 from ghostdeploy.training.trainer import Trained
+from ghostdeploy.training_errors import DataMissing, DataUnusable, RecipeInvalid, ResumeMismatch, TrainingDiverged
 from tests.small_training import recipe, recipe_text
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ghostdeploy.errors import FileMissing, FileUnreadable, RecipeInvalid
+from ghostdeploy.errors import FileMissing, FileUnreadable
 from ghostdeploy.resources import folder
+from ghostdeploy.training_errors import RecipeInvalid
 
 NEXT = "see models/ablations/README.md"
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ghostdeploy.errors import DataMissing, DataUnusable
 from ghostdeploy.preprocessing import open_image
+from ghostdeploy.training_errors import DataMissing, DataUnusable
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 TEST_NAMES = ("test", "val", "validation")

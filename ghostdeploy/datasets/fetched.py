@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ghostdeploy.cache import appearing, cache_root
 from ghostdeploy.datasets.dataset import DataSet, MappedImages, from_folders
-from ghostdeploy.errors import DataMissing, DataUnusable
+from ghostdeploy.training_errors import DataMissing, DataUnusable
 from ghostdeploy.wording import first_sentence
 
 SPLITS = ("train", "test")
@@ -54,7 +54,7 @@ def store(directory: Path, classes: tuple[str, ...], identity: str,
 
 def _stored(directory: Path) -> DataSet:
     try:
-        classes = tuple((directory / "classes.txt").read_text(encoding="utf-8").split())
+        classes = tuple((directory / "classes.txt").read_text(encoding="utf-8").splitlines())
         identity = (directory / "identity.txt").read_text(encoding="utf-8").strip()
         train, test = (MappedImages(np.load(directory / f"{split}.pixels.npy", mmap_mode="r", allow_pickle=False),
                                     np.load(directory / f"{split}.labels.npy", allow_pickle=False))

@@ -8,10 +8,10 @@ from torch import nn
 from ghostdeploy import zoo
 from ghostdeploy.architecture import build
 from ghostdeploy.branching import reparam
-from ghostdeploy.errors import RecipeInvalid
 from ghostdeploy.loading import load
 from ghostdeploy.training.randomness import Use, seed_of
 from ghostdeploy.training.recipe import ModelPart
+from ghostdeploy.training_errors import RecipeInvalid
 
 
 def training_form(part: ModelPart, classes: int, size: int, seed: int) -> nn.Module:

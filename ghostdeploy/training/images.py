@@ -19,8 +19,7 @@ from ghostdeploy.training.randomness import Use, seed_of, set_seeds
 from ghostdeploy.training.recipe import AugmentationPart, DataPart, Recipe
 
 TEST_BATCH = 250
-# Loading beside the two threads that compute: CIFAR-10 at 64 pixels with RandAugment takes 0.5 ms an image, a training
-# step of GhostNetV3 0.5x 5 ms.
+# Half the cores load: on two cores the one process that loaded CIFAR-10 at 64 pixels was busy for 10 to 50 % of a core.
 MOST_WORKERS = 8
 PAD_SHARE = 8       # a padded crop may reach size/8 beyond the border: 4 pixels of CIFAR's 32, as He et al. 2015 do
 

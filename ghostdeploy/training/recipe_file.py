@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ghostdeploy import zoo
-from ghostdeploy.errors import FileMissing, FileUnreadable, RecipeInvalid
+from ghostdeploy.errors import FileMissing, FileUnreadable
 from ghostdeploy.resources import folder
 from ghostdeploy.training import recipe as parts
 from ghostdeploy.training.recipe import Recipe
+from ghostdeploy.training_errors import RecipeInvalid
 
 NEXT = "see models/recipes/README.md"
 TABLES: dict[str, type] = {

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from ghostdeploy.datasets.dataset import DataSet
 from ghostdeploy.datasets.fetched import open_set
-from ghostdeploy.errors import DataUnusable, UsageError
+from ghostdeploy.errors import UsageError
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.torchvision_mend import mend
 from ghostdeploy.training import state
 from ghostdeploy.training.images import steps_per_epoch
 from ghostdeploy.training.recipe import Recipe
 from ghostdeploy.training.trainer import Trained, Trainer, Watch
+from ghostdeploy.training_errors import DataUnusable
 from ghostdeploy.writing import make_directory
 
 

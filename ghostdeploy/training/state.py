@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ghostdeploy.errors import FileMissing, ResumeMismatch
+from ghostdeploy.errors import FileMissing
 from ghostdeploy.training.recipe import Recipe
+from ghostdeploy.training_errors import ResumeMismatch
 from ghostdeploy.wording import first_sentence
-from ghostdeploy.writing import writing
+from ghostdeploy.writing import write_whole
 
 FILE = "state.pt"
 SCHEMA_VERSION = 1
@@ -53,18 +54,12 @@ def save(directory: Path, state: State, run: str) -> None:
     Raises:
         WriteFailed: the last one still stands then.
     """
-    part = directory / f".{FILE}.part"
-    with writing(directory / FILE, "free some space and go on with --resume"):
-        try:
-            with part.open("wb") as file:
-                torch.save({"schema_version": SCHEMA_VERSION, "run": run, "step": state.step, "model": state.model,
-                            "average": state.average, "optimiser": state.optimiser, "rows": list(state.rows),
-                            "threads": state.threads, "scaler": state.scaler}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(directory / FILE)
-        finally:
-            part.unlink(missing_ok=True)
+    # Into memory first: on a full disk torch's own writer fails with errors that say nothing of the disk.
+    whole = io.BytesIO()
+    torch.save({"schema_version": SCHEMA_VERSION, "run": run, "step": state.step, "model": state.model,
+                "average": state.average, "optimiser": state.optimiser, "rows": list(state.rows),
+                "threads": state.threads, "scaler": state.scaler}, whole)
+    write_whole(directory / FILE, whole.getvalue())
 
 
 def load(directory: Path, run: str) -> State:

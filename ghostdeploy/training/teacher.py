@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from ghostdeploy.cache import appearing, cache_root
 from ghostdeploy.datasets.dataset import DataSet
 from ghostdeploy.digest import sha256
-from ghostdeploy.errors import DataUnusable, FileMissing
+from ghostdeploy.errors import FileMissing
 from ghostdeploy.loading import load
 from ghostdeploy.model import Model
 from ghostdeploy.progress import Progress
 from ghostdeploy.training.images import evaluation_batches, preprocessing
 from ghostdeploy.training.recipe import DistillationPart, Recipe
+from ghostdeploy.training_errors import DataUnusable
 
 
 class Teacher:

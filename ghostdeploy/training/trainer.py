@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from ghostdeploy.datasets.dataset import DataSet
-from ghostdeploy.errors import TrainingDiverged
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.training import log, state, weights_file
 from ghostdeploy.training.form import training_form
@@ -23,6 +22,7 @@ from ghostdeploy.training.randomness import Use, seed_of, set_seeds
 from ghostdeploy.training.recipe import OptimisationPart, Recipe
 from ghostdeploy.training.schedule import scheduler
 from ghostdeploy.training.teacher import teacher
+from ghostdeploy.training_errors import TrainingDiverged
 
 WEIGHTS = "model.safetensors"
 HALF_WEIGHTS = "model.fp16.safetensors"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from ghostdeploy.checkpoint.structure import is_counter
 from ghostdeploy.datasets.dataset import DataSet
 from ghostdeploy.training.images import preprocessing
 from ghostdeploy.training.recipe import Recipe
-from ghostdeploy.writing import writing
+from ghostdeploy.writing import write_whole
 
 
 def write(path: Path, state: Mapping[str, torch.Tensor], recipe: Recipe, data: DataSet, *, half: bool = False,
@@ -31,13 +30,4 @@ def write(path: Path, state: Mapping[str, torch.Tensor], recipe: Recipe, data: D
     part = recipe.model
     note = Note(part.card, Shape(part.branches, part.scale, part.identity), data.classes, preprocessing(recipe.data),
                 {"recipe": recipe.name, "data": data.name, "data_identity": data.identity, **outcome})
-    scratch = path.with_name(f".{path.name}.part")
-    with writing(path, "free some space and go on with --resume"):
-        try:
-            with scratch.open("wb") as file:
-                file.write(save(tensors, note.metadata()))
-                file.flush()
-                os.fsync(file.fileno())
-            scratch.replace(path)
-        finally:
-            scratch.unlink(missing_ok=True)
+    write_whole(path, save(tensors, note.metadata()))

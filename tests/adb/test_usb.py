@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.missing import missing
+
 # `make test` collects this file too, on machines that have the Python part and not libusb.
-if find_library("usb-1.0") is None and not os.environ.get("CI"):
-    pytest.skip("libusb is missing: apt-get install adb (or libusb-1.0-0)", allow_module_level=True)
+if find_library("usb-1.0") is None:
+    missing("libusb is missing: apt-get install adb (or libusb-1.0-0)")
 
 import usb1
 from adb_shell.adb_device import AdbDevice
