@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ghostdeploy.datasets.dataset import DataSet
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.training import log, state, weights_file
+from ghostdeploy.training.depthwise import quicken
 from ghostdeploy.training.form import training_form
 from ghostdeploy.training.images import evaluation_batches, preprocessing, steps_per_epoch, training_batches
 from ghostdeploy.training.objective import Objective, mixing, top1
@@ -107,7 +108,7 @@ class Trainer:
         self.progress: Progress = progress if main else SILENT
         self.watch: Watch = watch if main else lambda _: None
         module = training_form(recipe.model, len(data.classes), recipe.data.size, recipe.run.seed)
-        self.module: nn.Module = module.to(self.accelerator.device).to(  # type: ignore[call-overload]
+        self.module: nn.Module = quicken(module).to(self.accelerator.device).to(  # type: ignore[call-overload]
             memory_format=torch.channels_last)
         self.average = ModelEmaV3(self.module, recipe.average.decay, use_warmup=recipe.average.warmup)
         self.model, self.optimiser = self.accelerator.prepare(self.module, _optimiser(self.module, recipe.optimisation))
