@@ -33,3 +33,9 @@ class TrainingDiverged(CheckFailed):
     """Raised when the loss is no longer a number; names the last good checkpoint."""
 
     code = "training-diverged"
+
+
+class CompanionLost(CheckFailed):
+    """Raised when one of several processes that train together ended."""
+
+    code = "companion-lost"

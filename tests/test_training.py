@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,21 @@ import pytest
 import torch
 
 import ghostdeploy
+from ghostdeploy.datasets.dataset import ImageFiles
 from ghostdeploy.datasets.fetched import open_set
 from ghostdeploy.errors import CheckpointContent, CheckpointMismatch, FileMissing, ImageUnreadable, UsageError
 from ghostdeploy.training import state
+from ghostdeploy.training.images import order
 from ghostdeploy.training.run import train
 from ghostdeploy.training.trainer import Trained
-from ghostdeploy.training_errors import DataMissing, DataUnusable, RecipeInvalid, ResumeMismatch, TrainingDiverged
+from ghostdeploy.training_errors import (
+    CompanionLost,
+    DataMissing,
+    DataUnusable,
+    RecipeInvalid,
+    ResumeMismatch,
+    TrainingDiverged,
+)
 from tests.small_training import recipe, recipe_text
 
 
@@ -71,17 +81,64 @@ def test_a_run_stops_in_time_and_goes_on(images: Path, whole: Trained, tmp_path:
     assert (done.directory / "model.safetensors").read_bytes() == (whole.directory / "model.safetensors").read_bytes()
 
 
-def test_two_processes_share_each_batch(images: Path, tmp_path: Path) -> None:
-    """torchrun, as on several GPUs: one log, one set of weights, and a model that is known again."""
+def command(images: Path, tmp_path: Path, output: str) -> list[str]:
     (tmp_path / "small.toml").write_text(recipe_text())
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "ghostdeploy", "train",
-               str(tmp_path / "small.toml"), "--data", str(images), "-o", str(tmp_path / "run"), "--workers", "0"]
+    return ["-m", "ghostdeploy", "train", str(tmp_path / "small.toml"), "--data", str(images), "-o",
+            str(tmp_path / output), "--workers", "0"]
+
+
+def test_processes_share_each_batch(images: Path, tmp_path: Path) -> None:
+    """By torchrun, as on many machines, and by ourselves: one log, one set of weights, the same bits."""
     one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=one_thread, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("epoch 3 of 3") == 1
-    assert done.stdout.strip() == str(tmp_path / "run" / "model.safetensors")
-    assert ghostdeploy.load(tmp_path / "run" / "model.safetensors").classes == 2
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    for words in ([*torchrun, *command(images, tmp_path, "torchrun")],
+                  [sys.executable, *command(images, tmp_path, "ours"), "--processes", "2"]):
+        done = subprocess.run(words, capture_output=True, text=True, env=one_thread, timeout=300)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("epoch 3 of 3") == 1
+    weights = tmp_path / "ours" / "model.safetensors"
+    assert done.stdout.strip() == str(weights)
+    assert ghostdeploy.load(weights).classes == 2
+    assert weights.read_bytes() == (tmp_path / "torchrun" / "model.safetensors").read_bytes()
+
+
+def test_a_process_that_is_lost_ends_the_run_and_says_why(images: Path, tmp_path: Path) -> None:
+    """An image that only the second process reads, and cannot."""
+    own = tmp_path / "images"
+    shutil.copytree(images, own)
+    split = open_set(own).train
+    assert isinstance(split, ImageFiles)
+    split.paths[order(len(split.labels), 0, 0)[1]].write_bytes(b"no image")
+    done = subprocess.run([sys.executable, *command(own, tmp_path, "run"), "--processes", "2"], capture_output=True,
+                          text=True, timeout=300)
+    assert done.returncode == CompanionLost.exit_code, done.stderr
+    assert "process 2 of 2 ended with status 3" in done.stderr and "image-unreadable" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_that_is_killed_takes_its_processes_along(images: Path, tmp_path: Path) -> None:
+    words = [sys.executable, *command(images, tmp_path, "run"), "--processes", "2"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "epoch 1 of 3" in line:
+                (companion,) = children(process.pid)
+                process.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while alive(companion):
+        assert time.monotonic() < deadline, "it trains on alone"
+        time.sleep(0.01)
+
+
+def children(parent: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+
+def alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_another_seed_gives_other_weights(images: Path, whole: Trained, tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ghostdeploy.errors import FileMissing, FileUnreadable
+from ghostdeploy.errors import FileMissing, FileUnreadable, UsageError
 from ghostdeploy.resources import folder
 from ghostdeploy.training_errors import RecipeInvalid
 
@@ -74,6 +74,24 @@ def read(name: str) -> Grid:
         return _grid(entry)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RecipeInvalid(f"{path} is no table of ablations", f"{type(error).__name__}: {error}", NEXT) from error
+
+
+def only(grid: Grid, labels: Collection[str]) -> Grid:
+    """A part of the table: of each axis that has one of the choices `labels`, those choices; of the others, all.
+
+    Raises:
+        UsageError: no axis has one of them.
+    """
+    known = [label for axis in grid.axes for label, _ in axis.choices]
+    for label in labels:
+        if label not in known:
+            raise UsageError(f"{grid.name} has no choice {label!r}", f"it has {', '.join(known)}", "name one of those")
+    axes = tuple(replace(axis, choices=tuple(choice for choice in axis.choices if choice[0] in labels) or axis.choices)
+                 for axis in grid.axes)
+    kept = [{label for label, _ in axis.choices} for axis in axes]
+    return replace(grid, axes=axes, cells=tuple(
+        cell for cell in grid.cells
+        if all(label in choices for label, choices in zip(cell.labels, kept, strict=True))))
 
 
 def _grid(entry: Mapping[str, Any]) -> Grid:

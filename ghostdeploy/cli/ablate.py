@@ -18,6 +18,8 @@ def ablate(
         metavar="RECIPE", help="Instead of the paper's setting, e.g. a small one for this machine.",
         show_default=False)] = None,
     seeds: Annotated[int, typer.Option(metavar="N", help="Runs of each cell.")] = 3,
+    choices: Annotated[list[str] | None, typer.Option(
+        "--only", metavar="CHOICE", help="Only the cells of this choice; may be given more than once.")] = None,
     data: DataOption = None,
     settings: SettingsOption = None,
     minutes: MinutesOption = None,
@@ -37,13 +39,13 @@ def ablate(
         progress.stage("read the table")
         import json
 
-        from ghostdeploy.ablation.grid import read
+        from ghostdeploy.ablation.grid import only, read
         from ghostdeploy.ablation.outcome import document, markdown
         from ghostdeploy.ablation.run import ablate as run
         from ghostdeploy.training import recipe_file
         from ghostdeploy.writing import make_directory, write_whole
 
-        grid = read(table)
+        grid = only(read(table), choices or ())
         used = recipe_file.read(recipe_file.find(recipe or grid.recipe), settings or ())
         place = output or Path("out/ablate") / grid.name
         make_directory(place)

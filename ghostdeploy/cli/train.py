@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from ghostdeploy.cli.output import JsonFlag, emit, stages
+from ghostdeploy.lifeline import end_with_parent
 
 if TYPE_CHECKING:
     from ghostdeploy.training.trainer import Moment
@@ -27,6 +28,8 @@ MinutesOption = Annotated[float | None, typer.Option(
     "--minutes", metavar="N", help="Stop after so long, with the state saved.", show_default=False)]
 WorkersOption = Annotated[int | None, typer.Option(
     "--workers", metavar="N", help="Processes that load images; half the cores by default.", show_default=False)]
+ProcessesOption = Annotated[int, typer.Option(
+    "--processes", metavar="N", min=1, help="Processes that share each batch: one for each GPU, or for each core.")]
 EVERY_S = 30.0          # between lines in a log; a terminal's line is renewed each second
 
 
@@ -40,14 +43,19 @@ def train(
     settings: SettingsOption = None,
     minutes: MinutesOption = None,
     workers: WorkersOption = None,
+    processes: ProcessesOption = 1,
     as_json: JsonFlag = False,
 ) -> None:
     """Train a compact model in multi-branch form by a recipe; a run that was killed goes on with --resume.
 
     Example: [bold]ghostdeploy train ghostnetv3_050-cifar10 -o out/train[/]
     """
-    first = os.environ.get("RANK", "0") == "0"       # torchrun starts this command once a process
-    with stages(quiet=as_json or not first) as progress:
+    from ghostdeploy.training.companions import COMPANION, command_of_this_process, companions, is_first
+
+    if COMPANION in os.environ:
+        end_with_parent()
+    first = is_first()
+    with stages(quiet=as_json or not first) as progress, companions(command_of_this_process(), processes):
         progress.stage("read the recipe")
         from ghostdeploy.training.recipe_file import find, read
         from ghostdeploy.training.run import train as run

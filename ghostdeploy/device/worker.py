@@ -6,10 +6,8 @@ then the artifact is opened. What the kernel granted is read back after the work
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -23,17 +21,16 @@ from ghostdeploy.device.profiled import profiled
 from ghostdeploy.device.runtimes import runtime
 from ghostdeploy.device.runtimes.base import Array, Runtime, Session
 from ghostdeploy.errors import AffinityRefused, ArtifactRejected, GhostdeployError, RunnerFailed
+from ghostdeploy.lifeline import end_with_parent
 from ghostdeploy.lowering.artifact import TensorSpec
 from ghostdeploy.tensors import arranged, from_layout
-
-PR_SET_PDEATHSIG = 1
 
 Specs = tuple[TensorSpec, ...]
 
 
 def main(directory: Path) -> None:
     """Run the job on stdin; the reply, good or bad, is written into `directory`."""
-    _die_with_parent()
+    end_with_parent()
     exchange = Exchange(directory)
     try:
         job = records.from_json(Job, json.load(sys.stdin))
@@ -194,11 +191,6 @@ def _infer(session: Session, samples: list[list[Array]], exchange: Exchange) -> 
         session.invoke()
         outputs.append(session.read())
     return outputs
-
-
-def _die_with_parent() -> None:
-    """A parent that is killed outright cannot clean up; the kernel does it then."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":
