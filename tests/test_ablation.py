@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from ghostdeploy.ablation import grid
-from ghostdeploy.ablation.outcome import document, markdown
-from ghostdeploy.ablation.run import Outcome, Row, ablate
-from ghostdeploy.errors import FileMissing
+from ghostdeploy.ablation.outcome import Outcome, Row
+from ghostdeploy.ablation.report import document, markdown
+from ghostdeploy.ablation.run import ablate
+from ghostdeploy.errors import FileMissing, UsageError
 from ghostdeploy.resources import folder
-from ghostdeploy.training import recipe_file
-from ghostdeploy.training_errors import RecipeInvalid
+from ghostdeploy.training import recipe_file, state
+from ghostdeploy.training_errors import RecipeInvalid, ResumeMismatch
 from tests.commands import ghostdeploy
 from tests.small_training import recipe, recipe_text
 
@@ -53,17 +54,47 @@ def test_a_table_goes_on_where_it_was_stopped(table: Path, images: Path, tmp_pat
     found, place, one = grid.read(str(table)), tmp_path / "runs", ["optimisation.epochs=1"]
     first = ablate(found, place, seeds=1, settings=one, data=images, workers=0)
     assert [len(row.top1) for row in first] == [1, 1]
-    written = {path: path.stat().st_mtime_ns for path in place.rglob("outcome.json")}
+    written = {path: path.stat().st_mtime_ns for path in place.rglob("model.safetensors")}
     assert len(written) == 2
     again = ablate(found, place, seeds=2, settings=one, data=images, workers=0)
     assert [row.outcomes[:1] for row in again] == [row.outcomes for row in first]
     assert all(path.stat().st_mtime_ns == when for path, when in written.items())
-    assert len(list(place.rglob("outcome.json"))) == 4
+    assert len(list(place.rglob("model.safetensors"))) == 4
     assert not list(place.rglob("state.pt"))
-    other = ablate(found, place, seeds=1, settings=["optimisation.epochs=2"], data=images, workers=0)
-    assert other[0].outcomes != first[0].outcomes      # another recipe is another run
     stopped = ablate(found, place, seeds=3, settings=["optimisation.epochs=3"], data=images, workers=0, minutes=0)
     assert [row.outcomes for row in stopped] == [(), ()]
+    part = ablate(grid.only(found, ["long"]), place, seeds=2, settings=one, data=images, workers=0, minutes=0)
+    assert part == again[1:]        # kept, although tables of other recipes and cells were written over it since
+
+
+def test_another_recipe_is_another_run(table: Path, images: Path, tmp_path: Path) -> None:
+    found = grid.read(str(table))
+    one, two = (ablate(found, tmp_path, seeds=1, settings=[f"optimisation.epochs={epochs}"], data=images, workers=0)
+                for epochs in (1, 2))
+    assert one[0].outcomes != two[0].outcomes
+
+
+def test_without_branches_their_kinds_make_no_other_run() -> None:
+    first, second, third = (state.digest(recipe(f"model.branches={branches}", f"model.scale={scale}"), "data")
+                            for branches, scale in ((0, "true"), (0, "false"), (1, "false")))
+    assert first == second != third
+
+
+def test_a_document_that_cannot_be_read_is_not_written_over(table: Path, images: Path, tmp_path: Path) -> None:
+    (tmp_path / "decays.json").write_text('{"schema_version": 1}')
+    with pytest.raises(ResumeMismatch, match="holds no runs"):
+        ablate(grid.read(str(table)), tmp_path, seeds=1, data=images)
+    assert (tmp_path / "decays.json").read_text() == '{"schema_version": 1}'
+
+
+def test_a_part_of_a_table_is_what_was_named_on_each_axis() -> None:
+    whole = grid.read("table2-branches")
+    assert grid.only(whole, []) == whole
+    part = grid.only(whole, ["3", "without", "0"])
+    assert [cell.labels for cell in part.cells] == [("0", "without"), ("3", "without")]
+    assert all(cell in whole.cells for cell in part.cells)
+    with pytest.raises(UsageError, match="no choice 'seven'"):
+        grid.only(whole, ["seven"])
 
 
 def test_a_cell_whose_loss_is_no_number_is_told_so(table: Path, images: Path, tmp_path: Path) -> None:
@@ -78,7 +109,7 @@ def test_mean_and_spread_are_those_of_the_seeds(table: Path) -> None:
     values = [(0.5, 0.6, 0.7), (0.8, 0.8)]
     rows = [Row(cell, tuple(Outcome("", top1, top1) for top1 in top1s))
             for cell, top1s in zip(found.cells, values, strict=True)]
-    text, told = markdown(found, recipe(), rows, 3), document(found, recipe(), rows, 3)
+    text, told = markdown(found, recipe(), rows, 3), document(found, recipe(), rows, 3, [])
     assert "| short | 60.00 ± 10.00 | 3 |  |" in text
     assert "| long | **80.00 ± 0.00** | 2 | 77.6 |" in text
     assert "- Long averages are better." in text

@@ -2,5 +2,6 @@
 
     grid        which recipe, what is varied, and what the paper found
     run         every cell with every seed, resumable
-    outcome     mean and spread, as JSON and Markdown, the paper's findings beside ours
+    outcome     how a run ended; mean and spread of a cell
+    report      JSON and Markdown, the paper's findings beside ours
 """

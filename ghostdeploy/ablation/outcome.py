@@ -1,54 +1,44 @@
-"""What a table of ablations came to, beside what the paper found: JSON for programs, Markdown for people."""
+"""How the runs of a table ended."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+import statistics
+from dataclasses import dataclass
 
-from ghostdeploy.ablation.grid import Grid
-from ghostdeploy.ablation.run import Row
-from ghostdeploy.training.recipe import Recipe
-
-SCHEMA_VERSION = 1
+from ghostdeploy.ablation.grid import Cell
 
 
-def document(grid: Grid, recipe: Recipe, rows: Sequence[Row], seeds: int) -> dict[str, Any]:
-    """As `--json` prints it; top-1 in shares, None where nothing was measured."""
-    return {"schema_version": SCHEMA_VERSION, "table": grid.name, "title": grid.title, "source": grid.source,
-            "recipe": recipe.name, "seeds": seeds, "findings": list(grid.findings),
-            "cells": [{"labels": dict(zip((axis.name for axis in grid.axes), row.cell.labels, strict=True)),
-                       "settings": list(row.cell.settings), "top1": list(row.top1), "mean": _number(row.mean),
-                       "spread": _number(row.spread), "diverged": len(row.outcomes) - len(row.top1),
-                       "published_top1": row.cell.published} for row in rows]}
+@dataclass(frozen=True)
+class Outcome:
+    """How one run ended. Shares of test images named right, 0 to 1; None where the loss was no number any more.
+
+    `identity` is that of what the run computed (`ghostdeploy.training.state.digest`): recipe, seed and data.
+    """
+
+    identity: str
+    top1_raw: float | None
+    top1_ema: float | None
 
 
-def markdown(grid: Grid, recipe: Recipe, rows: Sequence[Row], seeds: int) -> str:
-    """A table with a row a cell; ours and the paper's are not to be compared in size, only in order."""
-    part, axes = recipe.optimisation, [axis.name for axis in grid.axes]
-    best = max((row.mean for row in rows if row.top1), default=math.nan)
-    lines = [f"# {grid.title}", "",
-             f"Recipe `{recipe.name}`: {recipe.model.card} at {recipe.data.size} pixels on {recipe.data.set}, "
-             f"{part.epochs} epochs, batch {part.batch}; up to {seeds} seeds. Top-1 of averaged weights on the test "
-             "images, mean ± standard deviation over seeds; the best mean is bold.", "",
-             f"| {' | '.join(axes)} | top-1 % here | seeds | top-1 % in the paper |",
-             f"|{'---|' * len(axes)}---:|---:|---:|"]
-    for row in rows:
-        published = "" if row.cell.published is None else f"{row.cell.published:g}"
-        lines.append(f"| {' | '.join(row.cell.labels)} | {_ours(row, best)} | {len(row.outcomes)} | {published} |")
-    lines += ["", f"What the paper found ({grid.source}):", "", *(f"- {finding}" for finding in grid.findings), ""]
-    return "\n".join(lines)
+@dataclass(frozen=True)
+class Row:
+    """A cell with the outcomes of its seeds, in their order; fewer than wanted where time was up."""
 
+    cell: Cell
+    outcomes: tuple[Outcome, ...]
 
-def _ours(row: Row, best: float) -> str:
-    diverged = len(row.outcomes) - len(row.top1)
-    said = [f"{diverged} diverged"] if diverged else []
-    if row.top1:
-        spread = "" if math.isnan(row.spread) else f" ± {100 * row.spread:.2f}"
-        number = f"{100 * row.mean:.2f}{spread}"
-        said.insert(0, f"**{number}**" if row.mean == best else number)
-    return ", ".join(said)
+    @property
+    def top1(self) -> tuple[float, ...]:
+        """Averaged weights' top-1 of the runs that ended with numbers."""
+        return tuple(each.top1_ema for each in self.outcomes if each.top1_ema is not None)
 
+    @property
+    def mean(self) -> float:
+        """Of `top1`; nan where there is none."""
+        return statistics.fmean(self.top1) if self.top1 else math.nan
 
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    @property
+    def spread(self) -> float:
+        """Standard deviation of `top1` over seeds (n - 1); nan for fewer than two."""
+        return statistics.stdev(self.top1) if len(self.top1) > 1 else math.nan

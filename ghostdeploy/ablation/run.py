@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 import re
-import statistics
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from ghostdeploy.ablation import report
 from ghostdeploy.ablation.grid import Cell, Grid
+from ghostdeploy.ablation.outcome import Outcome, Row
 from ghostdeploy.datasets.fetched import open_set
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.training import recipe_file, state
@@ -19,51 +18,20 @@ from ghostdeploy.training.recipe import Recipe
 from ghostdeploy.training.run import train
 from ghostdeploy.training.trainer import Watch
 from ghostdeploy.training_errors import TrainingDiverged
-from ghostdeploy.writing import write_whole
-
-OUTCOME = "outcome.json"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one run ended. Shares of test images named right, 0 to 1; None where the loss was no number any more."""
-
-    identity: str
-    top1_raw: float | None
-    top1_ema: float | None
-
-
-@dataclass(frozen=True)
-class Row:
-    """A cell with the outcomes of its seeds, in their order; fewer than wanted where time was up."""
-
-    cell: Cell
-    outcomes: tuple[Outcome, ...]
-
-    @property
-    def top1(self) -> tuple[float, ...]:
-        """Averaged weights' top-1 of the runs that ended with numbers."""
-        return tuple(each.top1_ema for each in self.outcomes if each.top1_ema is not None)
-
-    @property
-    def mean(self) -> float:
-        """Of `top1`; nan where there is none."""
-        return statistics.fmean(self.top1) if self.top1 else math.nan
-
-    @property
-    def spread(self) -> float:
-        """Standard deviation of `top1` over seeds (n - 1); nan for fewer than two."""
-        return statistics.stdev(self.top1) if len(self.top1) > 1 else math.nan
+from ghostdeploy.writing import make_directory, write_whole
 
 
 def ablate(grid: Grid, directory: Path, *, recipe: str | None = None, seeds: int = 3, settings: Sequence[str] = (),
            data: Path | None = None, minutes: float | None = None, workers: int | None = None,
            progress: Progress = SILENT, watch: Watch = lambda _: None) -> list[Row]:
-    """Train every cell of `grid` with `seeds` seeds; one directory a run below `directory`.
+    """Train every cell of `grid` with `seeds` seeds; `directory` holds TABLE.json and TABLE.md after every run.
+
+    TABLE.json keeps how every run ended that was ever made there: also those of another recipe or of cells that are
+    not asked for this time. None is made twice. A run that was killed goes on from its own directory.
 
     Args:
         grid: see `ghostdeploy.ablation.grid.read`.
-        directory: where runs stand; what is done there already is kept.
+        directory: made if it is not there.
         recipe: instead of the paper's own setting, e.g. a small one.
         seeds: runs of each cell, with seeds 0, 1, ...; seeds are the outer loop, so that a table that is not finished
             has every cell.
@@ -72,54 +40,57 @@ def ablate(grid: Grid, directory: Path, *, recipe: str | None = None, seeds: int
 
     Raises:
         RecipeInvalid: a cell's settings fit no recipe; before anything is trained.
-        ResumeMismatch: a run there that was not finished is of another recipe or of other data.
+        ResumeMismatch: TABLE.json there cannot be read, or a run there that was not finished is of another recipe or of
+            other data.
         The errors of `train`, but for TrainingDiverged, which is an outcome.
     """
     path = recipe_file.find(recipe or grid.recipe)
+    base = recipe_file.read(path, settings)
     recipes = {(cell, seed): recipe_file.read(path, (*settings, *cell.settings, f"run.seed={seed}"))
                for seed in range(seeds) for cell in grid.cells}
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
+    make_directory(directory)
+    kept = report.kept(directory, grid)
     found: dict[Cell, list[Outcome]] = {cell: [] for cell in grid.cells}
     for (cell, seed), wanted in recipes.items():
         left = None if deadline is None else (deadline - time.monotonic()) / 60
         place = directory / _slug(cell) / f"seed-{seed}"
-        progress.note(f"{cell.title}, seed {seed}")
-        outcome = _outcome(wanted, place, data, left, workers, progress, watch)
-        if outcome is not None:
-            found[cell].append(outcome)
+        identity = state.digest(wanted, open_set(data or wanted.data.set).limited(wanted.data.limit).identity)
+        if identity not in kept and (left is None or left > 0):
+            progress.note(f"{cell.title}, seed {seed}")
+            outcome = _outcome(identity, wanted, place, data, left, workers, progress, watch)
+            kept |= {} if outcome is None else {identity: outcome}
+        found[cell] += [kept[identity]] if identity in kept else []
+        _write(directory, grid, base, found, seeds, kept.values())
+    return _rows(found)
+
+
+def _rows(found: dict[Cell, list[Outcome]]) -> list[Row]:
     return [Row(cell, tuple(outcomes)) for cell, outcomes in found.items()]
+
+
+def _write(directory: Path, grid: Grid, recipe: Recipe, found: dict[Cell, list[Outcome]], seeds: int,
+           runs: Collection[Outcome]) -> None:
+    rows = _rows(found)
+    write_whole(report.json_file(directory, grid),
+                json.dumps(report.document(grid, recipe, rows, seeds, runs), indent=2) + "\n")
+    write_whole(directory / f"{grid.name}.md", report.markdown(grid, recipe, rows, seeds))
 
 
 def _slug(cell: Cell) -> str:
     return "_".join(re.sub(r"[^\w.-]+", "-", label) for label in cell.labels)
 
 
-def _outcome(recipe: Recipe, place: Path, data: Path | None, minutes: float | None, workers: int | None,
+def _outcome(identity: str, recipe: Recipe, place: Path, data: Path | None, minutes: float | None, workers: int | None,
              progress: Progress, watch: Watch) -> Outcome | None:
-    """The outcome of one run, kept or new; None where time was up before it ended."""
-    identity = state.digest(recipe, open_set(data or recipe.data.set).limited(recipe.data.limit).identity)
-    kept = _kept(place, identity)
-    if kept is not None or (minutes is not None and minutes <= 0):
-        return kept
+    """How a run ends; None where time was up before."""
     try:
         done = train(recipe, place, data=data, resume=(place / state.FILE).exists(), minutes=minutes, workers=workers,
                      progress=progress, watch=watch)
     except TrainingDiverged as error:
         progress.note(error.what)
-        outcome = Outcome(identity, None, None)
-    else:
-        if done.step < done.steps:
-            return None
-        outcome = Outcome(identity, done.top1_raw, done.top1_ema)
-    write_whole(place / OUTCOME, json.dumps(asdict(outcome)) + "\n")
-    (place / state.FILE).unlink(missing_ok=True)        # 36 MB for GhostNetV3 0.5x, and nothing goes on from here
-    return outcome
-
-
-def _kept(place: Path, identity: str) -> Outcome | None:
-    """What stands in a run's directory, if it is of this run; an unreadable file is a run to be made again."""
-    try:
-        found = Outcome(**json.loads((place / OUTCOME).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return Outcome(identity, None, None)
+    if done.step < done.steps:
         return None
-    return found if found.identity == identity else None
+    (place / state.FILE).unlink(missing_ok=True)        # 36 MB for GhostNetV3 0.5x, and nothing goes on from here
+    return Outcome(identity, done.top1_raw, done.top1_ema)

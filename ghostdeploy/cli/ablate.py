@@ -40,18 +40,13 @@ def ablate(
         import json
 
         from ghostdeploy.ablation.grid import only, read
-        from ghostdeploy.ablation.outcome import document, markdown
+        from ghostdeploy.ablation.report import json_file
         from ghostdeploy.ablation.run import ablate as run
-        from ghostdeploy.training import recipe_file
-        from ghostdeploy.writing import make_directory, write_whole
 
         grid = only(read(table), choices or ())
-        used = recipe_file.read(recipe_file.find(recipe or grid.recipe), settings or ())
         place = output or Path("out/ablate") / grid.name
-        make_directory(place)
-        rows = run(grid, place, recipe=recipe, seeds=seeds, settings=settings or (), data=data, minutes=minutes,
-                   workers=workers, progress=progress, watch=Watching(progress.console, quiet=as_json))
-        found, text = document(grid, used, rows, seeds), markdown(grid, used, rows, seeds)
-        write_whole(place / f"{grid.name}.json", json.dumps(found, indent=2) + "\n")
-        write_whole(place / f"{grid.name}.md", text)
+        run(grid, place, recipe=recipe, seeds=seeds, settings=settings or (), data=data, minutes=minutes,
+            workers=workers, progress=progress, watch=Watching(progress.console, quiet=as_json))
+        path = json_file(place, grid)
+        found, text = json.loads(path.read_text()), path.with_suffix(".md").read_text()
     emit(found, lambda console: console.print(text, markup=False, highlight=False, soft_wrap=True), as_json=as_json)

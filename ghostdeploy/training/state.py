@@ -44,6 +44,8 @@ def digest(recipe: Recipe, data_identity: str) -> str:
     values = asdict(recipe)
     for key in ("name", "title", "sources"):
         del values[key]
+    if not recipe.model.branches:       # what it has none of has no kinds
+        values["model"] |= {"scale": False, "identity": False}
     values["run"] = {"seed": recipe.run.seed, "precision": recipe.run.precision}
     return hashlib.sha256(json.dumps([values, data_identity], sort_keys=True).encode()).hexdigest()
 
