@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import hypothesis.strategies as st
 import pytest
 import torch
@@ -72,6 +74,26 @@ def test_deployed_ghostnetv3_goes_back_into_timms_training_form() -> None:
     loss.backward()
     quiet = [name for name, value in back.named_parameters() if value.grad is None]
     assert not quiet
+
+
+@pytest.mark.parametrize("name", ["mobilenetv2_100", "ghostnetv3_050"])
+@pytest.mark.parametrize(("branches", "scale", "identity"), [(3, True, True), (1, False, False), (3, True, False),
+                                                             (0, True, True), (5, False, True)])
+def test_branches_that_were_trained_are_merged_or_stay(name: str, branches: int, scale: bool, identity: bool) -> None:
+    """Whatever branches are wanted next, the model computes what it did; of those that stay nothing is built anew."""
+    x = torch.randn(2, 3, 64, 64)
+    form = with_statistics(reparam(trained(name), x, silent=False).module)
+    made = reparam(form, x, branches=branches, scale=scale, identity=identity).module
+    with torch.no_grad():
+        exact = copy.deepcopy(form).double()(x.double())
+        wrong, noise = (float((module(x) - exact).abs().max()) for module in (made.eval(), form))
+    assert wrong < 4 * noise
+    if (branches, scale, identity) == (3, True, True):
+        assert largest(made, form, x) == 0
+        assert [key for key, _ in made.named_parameters()] == [key for key, _ in form.named_parameters()]
+    else:
+        plain = reparam(trained(name), x, branches=branches, scale=scale, identity=identity, silent=False).module
+        assert sum(value.numel() for value in made.parameters()) == sum(value.numel() for value in plain.parameters())
 
 
 @pytest.mark.parametrize(("branches", "scale", "identity"), [(0, True, True), (1, False, False), (1, True, False),

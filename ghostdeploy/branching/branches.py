@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Branches(nn.Module):
 
     def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d, shape: Shape, *, silent: bool) -> None:
         super().__init__()
+        self.shape = shape
         first = _norm(conv.out_channels, norm)
         first.load_state_dict(norm.state_dict())
         self.convs = nn.ModuleList([nn.Sequential(conv, first)])
@@ -50,6 +54,25 @@ class Branches(nn.Module):
         if self.scale is not None:
             total = total + self.scale(x)
         return total if self.identity is None else total + self.identity(x)
+
+    def merged(self) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+        """One convolution and one BatchNorm that compute what the branches do in evaluation mode, to rounding."""
+        copies: Any = self.convs
+        scale: Any = self.scale
+        parts = [(branch[0].weight, branch[0].bias, branch[1]) for branch in copies]
+        conv, like = copies[0][0], copies[0][1]
+        if scale is not None:
+            parts.append((_centred(scale[0].weight, conv), None, scale[1]))
+        if self.identity is not None:
+            parts.append((_unchanged(conv), None, self.identity))
+        kernel, shift = (sum(each) for each in zip(*(_folded(*part) for part in parts), strict=True))
+        made, norm = copy.deepcopy(conv), _norm(conv.out_channels, like)
+        made.bias = None
+        with torch.no_grad():
+            made.weight.copy_(kernel)
+            norm.weight.fill_(math.sqrt(1 + norm.eps))      # running variance is 1
+            norm.bias.copy_(shift)
+        return made, norm
 
 
 def depthwise(conv: nn.Conv2d) -> bool:
@@ -79,6 +102,28 @@ def scalable(conv: nn.Conv2d) -> bool:
 def keeps_shape(conv: nn.Conv2d) -> bool:
     """Has its output its input's shape, place by place?"""
     return conv.in_channels == conv.out_channels and conv.stride == (1, 1) and centred(conv)
+
+
+def _folded(weight: Tensor, bias: Tensor | None, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Kernel and shift of a branch in evaluation mode, in float64."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    factor = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+    mean = norm.running_mean.double() - (0 if bias is None else bias.double())
+    return weight.double() * factor[:, None, None, None], norm.bias.double() - mean * factor
+
+
+def _centred(point: Tensor, conv: nn.Conv2d) -> Tensor:
+    """A 1x1 depthwise kernel as one of `conv`'s size."""
+    height, width = conv.kernel_size
+    return functional.pad(point, (width // 2, width // 2, height // 2, height // 2))
+
+
+def _unchanged(conv: nn.Conv2d) -> Tensor:
+    """The kernel of `conv`'s shape that hands its input on."""
+    points = torch.eye(conv.in_channels, dtype=conv.weight.dtype, device=conv.weight.device)
+    own = points[:, :, None, None] if conv.groups == 1 else torch.ones_like(conv.weight[:, :, :1, :1])
+    return _centred(own, conv)
 
 
 def _norm(channels: int, like: nn.BatchNorm2d, *, silent: bool = False) -> nn.BatchNorm2d:

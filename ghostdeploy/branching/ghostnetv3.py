@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -36,9 +37,12 @@ def is_one(module: nn.Module) -> bool:
 def set_branches(module: nn.Module, shape: Shape, *, silent: bool) -> None:
     """Give every re-parameterisable convolution of `module` the branches of `shape`, in place.
 
-    In training form, branches that are there keep their values. In deployed form the one convolution becomes the first
-    branch, whose BatchNorm changes nothing in evaluation mode.
+    In deployed form the one convolution becomes the first branch, whose BatchNorm changes nothing in evaluation mode.
+    In training form, branches that are there keep their values; where `silent` wants what was trained to stay, and
+    `shape` has not all of them, they are merged first.
     """
+    if silent and _drops_branches(module, shape):
+        _merge(module)
     if any(getattr(part, "infer_mode", False) for part in module.modules()):
         module.requires_grad_(True)     # timm's merging switches it off for all parameters
     for part in list(module.modules()):
@@ -46,6 +50,30 @@ def set_branches(module: nn.Module, shape: Shape, *, silent: bool) -> None:
             _set_module(part, shape, silent=silent)
         elif _is(part, "GhostBottleneckV3"):
             _set_strided(part, shape, silent=silent)
+
+
+def _drops_branches(module: nn.Module, shape: Shape) -> bool:
+    every: Iterable[Any] = module.modules()
+    modules = [part for part in every if _is(part, "GhostModuleV3") and not part.infer_mode]
+    return any(part.num_conv_branches > max(1, shape.copies)
+               or (_present(part.cheap_rpr_scale) and not (shape.copies and shape.scale))
+               or (_present(part.cheap_rpr_skip) and not (shape.copies and shape.identity)) for part in modules)
+
+
+def _present(branch: nn.Module | None) -> bool:
+    return branch is not None and not isinstance(branch, Nothing)
+
+
+def _merge(module: nn.Module) -> None:
+    """timm's own merging, in place; it takes None for a branch that is left out."""
+    for part in list(module.modules()):
+        for name, child in list(part.named_children()):
+            if isinstance(child, Nothing):
+                setattr(part, name, None)
+    every: list[Any] = list(module.modules())
+    for part in every:
+        if _is(part, "GhostModuleV3") or _is(part, "GhostBottleneckV3"):
+            part.reparameterize()
 
 
 def _is(part: nn.Module, name: str) -> bool:

@@ -34,6 +34,7 @@ def reparam(module: nn.Module, example: torch.Tensor, *, branches: int = 3, scal
         scale: a 1x1 depthwise branch beside each depthwise convolution.
         identity: a BatchNorm of the input itself, where shapes allow.
         silent: new branches begin at gamma 0, so that a trained model computes what it did. Not wanted from scratch.
+            Branches of `module` stay where they are those wanted, and are merged first where they are not.
 
     Returns:
         The copy, in training mode, and an account. New weights depend on torch's seed.
@@ -49,12 +50,23 @@ def reparam(module: nn.Module, example: torch.Tensor, *, branches: int = 3, scal
     if ghostnetv3.is_one(made):
         ghostnetv3.set_branches(made, shape, silent=silent)
         return Reparameterised(made.train(), (), ())
+    present = _settled(made, shape)
     if not branches:
         return Reparameterised(made.train(), (), ())
     found, kept = sites(made, example)
-    for site in found:
+    new = tuple(site for site in found if not site.conv.startswith(present))
+    for site in new:
         _replace(made, site, shape, silent=silent)
-    return Reparameterised(made.train(), found, kept)
+    return Reparameterised(made.train(), new, tuple(each for each in kept if not each.conv.startswith(present)))
+
+
+def _settled(module: nn.Module, shape: Shape) -> tuple[str, ...]:
+    """Merge branches of other shapes in place; how the names in those that stay begin."""
+    here = {name: part for name, part in module.named_modules() if isinstance(part, Branches)}
+    for name, part in here.items():
+        if part.shape != shape:
+            _put(module, name, nn.Sequential(*part.merged()))
+    return tuple(f"{name}." for name, part in here.items() if part.shape == shape)
 
 
 def _replace(module: nn.Module, site: Site, shape: Shape, *, silent: bool) -> None:
