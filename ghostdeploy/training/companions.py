@@ -53,9 +53,11 @@ def companions(command: Sequence[str], count: int) -> Iterator[None]:
                                                     env={**os.environ, **shared, **own}, start_new_session=True))
             os.environ.update({**shared, RANK: "0", "LOCAL_RANK": "0"})
             yield
+        except GhostdeployError:
+            raise
         except Exception as error:
             lost = _first_lost(started)
-            if isinstance(error, GhostdeployError) or lost is None:
+            if lost is None:
                 raise
             raise CompanionLost(
                 f"process {lost + 2} of {count} ended with status {started[lost].returncode}",
