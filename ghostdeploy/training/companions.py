@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -47,10 +47,7 @@ def companions(command: Sequence[str], count: int) -> Iterator[None]:
         logs = [Path(directory) / str(rank) for rank in range(1, count)]
         try:
             for rank, log in enumerate(logs, 1):
-                own = {RANK: str(rank), "LOCAL_RANK": str(rank), COMPANION: "1"}
-                with log.open("wb") as file:
-                    started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-                                                    env={**os.environ, **shared, **own}, start_new_session=True))
+                started.append(_start(command, {**shared, RANK: str(rank), "LOCAL_RANK": str(rank)}, log))
             os.environ.update({**shared, RANK: "0", "LOCAL_RANK": "0"})
             yield
         except GhostdeployError:
@@ -67,6 +64,13 @@ def companions(command: Sequence[str], count: int) -> Iterator[None]:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+def _start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """In a session of its own: Ctrl-C reaches only us, and killing the group takes whatever the process started."""
+    with log.open("wb") as file:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
+                                env={**os.environ, **environment, COMPANION: "1"})
 
 
 def command_of_this_process() -> list[str]:
