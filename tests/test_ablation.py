@@ -63,6 +63,10 @@ def test_a_table_goes_on_where_it_was_stopped(table: Path, images: Path, tmp_pat
     assert not list(place.rglob("state.pt"))
     stopped = ablate(found, place, seeds=3, settings=["optimisation.epochs=3"], data=images, workers=0, minutes=0)
     assert [row.outcomes for row in stopped] == [(), ()]
+    renamed = tmp_path / "others.toml"
+    renamed.write_text(table.read_text().replace('name = "decays"', 'name = "others"'))
+    other = ablate(grid.read(str(renamed)), place, seeds=2, settings=one, data=images, workers=0, minutes=0)
+    assert [row.outcomes for row in other] == [row.outcomes for row in again]       # tables share their runs
     part = ablate(grid.only(found, ["long"]), place, seeds=2, settings=one, data=images, workers=0, minutes=0)
     assert part == again[1:]        # kept, although tables of other recipes and cells were written over it since
 

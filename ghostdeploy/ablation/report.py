@@ -23,22 +23,28 @@ def json_file(directory: Path, grid: Grid) -> Path:
 
 
 def kept(directory: Path, grid: Grid) -> dict[str, Outcome]:
-    """By identity, how the runs ended that were made there; none where there is no document yet.
+    """By identity, how the runs ended that were made there, of this table and of others: they have cells in common.
 
     Raises:
-        ResumeMismatch: what stands there cannot be read, and would be lost.
+        ResumeMismatch: this table's own document cannot be read, and would be lost.
     """
-    path = json_file(directory, grid)
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found["schema_version"] != SCHEMA_VERSION:
-            raise ValueError(f"schema_version is {found['schema_version']}, wanted {SCHEMA_VERSION}")
-        return {entry["identity"]: Outcome(**entry) for entry in found["runs"]}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ResumeMismatch(f"{path} holds no runs that can be gone on from", str(error),
-                             "move it away, or choose another directory with -o") from error
+    own = json_file(directory, grid)
+    found: dict[str, Outcome] = {}
+    for path in sorted(directory.glob("*.json")):
+        try:
+            found |= _runs(path)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            if path == own:
+                raise ResumeMismatch(f"{path} holds no runs that can be gone on from", str(error),
+                                     "move it away, or choose another directory with -o") from error
+    return found
+
+
+def _runs(path: Path) -> dict[str, Outcome]:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if found["schema_version"] != SCHEMA_VERSION:
+        raise ValueError(f"schema_version is {found['schema_version']}, wanted {SCHEMA_VERSION}")
+    return {entry["identity"]: Outcome(**entry) for entry in found["runs"]}
 
 
 def document(grid: Grid, recipe: Recipe, rows: Sequence[Row], seeds: int, runs: Collection[Outcome]) -> dict[str, Any]:

@@ -27,7 +27,8 @@ def ablate(grid: Grid, directory: Path, *, recipe: str | None = None, seeds: int
     """Train every cell of `grid` with `seeds` seeds; `directory` holds TABLE.json and TABLE.md after every run.
 
     TABLE.json keeps how every run ended that was ever made there: also those of another recipe or of cells that are
-    not asked for this time. None is made twice. A run that was killed goes on from its own directory.
+    not asked for this time. None is made twice, not for another table in the same directory either. A run that was
+    killed goes on from its own directory.
 
     Args:
         grid: see `ghostdeploy.ablation.grid.read`.
@@ -54,7 +55,7 @@ def ablate(grid: Grid, directory: Path, *, recipe: str | None = None, seeds: int
     found: dict[Cell, list[Outcome]] = {cell: [] for cell in grid.cells}
     for (cell, seed), wanted in recipes.items():
         left = None if deadline is None else (deadline - time.monotonic()) / 60
-        place = directory / _slug(cell) / f"seed-{seed}"
+        place = directory / grid.name / _slug(cell) / f"seed-{seed}"
         identity = state.digest(wanted, open_set(data or wanted.data.set).limited(wanted.data.limit).identity)
         if identity not in kept and (left is None or left > 0):
             progress.note(f"{cell.title}, seed {seed}")

@@ -24,14 +24,13 @@ def ablate(
     settings: SettingsOption = None,
     minutes: MinutesOption = None,
     workers: WorkersOption = None,
-    output: Annotated[Path | None, typer.Option(
-        "-o", "--output", metavar="DIR", help="Runs, TABLE.md and TABLE.json; out/ablate/TABLE by default.",
-        show_default=False)] = None,
+    output: Annotated[Path, typer.Option(
+        "-o", "--output", metavar="DIR", help="TABLE.md, TABLE.json, and the runs.")] = Path("out/ablate"),
     as_json: JsonFlag = False,
 ) -> None:
     """Train every cell of one of the paper's ablations with several seeds; goes on where it was stopped.
 
-    Example: [bold]ghostdeploy ablate table2-branches --recipe ghostnetv3_050-cifar10-small -o out/table2[/]
+    Example: [bold]ghostdeploy ablate table2-branches --recipe ghostnetv3_050-cifar10-small[/]
     """
     if seeds < 1:
         raise UsageError(f"--seeds {seeds} is no number of runs", "", "give 1 or more; 3 show a spread")
@@ -44,9 +43,8 @@ def ablate(
         from ghostdeploy.ablation.run import ablate as run
 
         grid = only(read(table), choices or ())
-        place = output or Path("out/ablate") / grid.name
-        run(grid, place, recipe=recipe, seeds=seeds, settings=settings or (), data=data, minutes=minutes,
+        run(grid, output, recipe=recipe, seeds=seeds, settings=settings or (), data=data, minutes=minutes,
             workers=workers, progress=progress, watch=Watching(progress.console, quiet=as_json))
-        path = json_file(place, grid)
+        path = json_file(output, grid)
         found, text = json.loads(path.read_text()), path.with_suffix(".md").read_text()
     emit(found, lambda console: console.print(text, markup=False, highlight=False, soft_wrap=True), as_json=as_json)
