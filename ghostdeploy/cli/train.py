@@ -13,7 +13,6 @@ import typer
 from rich.console import Console
 
 from ghostdeploy.cli.output import JsonFlag, emit, stages
-from ghostdeploy.lifeline import end_with_parent
 
 if TYPE_CHECKING:
     from ghostdeploy.training.trainer import Moment
@@ -50,6 +49,7 @@ def train(
 
     Example: [bold]ghostdeploy train ghostnetv3_050-cifar10 -o out/train[/]
     """
+    from ghostdeploy.lifeline import end_with_parent
     from ghostdeploy.training.companions import COMPANION, command_of_this_process, companions, is_first
 
     if COMPANION in os.environ:
