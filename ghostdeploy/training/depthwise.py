@@ -27,8 +27,9 @@ class TapwiseConv2d(nn.Conv2d):
     """A depthwise convolution that sums the gradient of its weights tap by tap where its kernel exceeds its output.
 
     oneDNN 3.12 has no depthwise kernel for those (`gemm:jit` in its log, one tiny product for each channel and image):
-    43 of the 177 depthwise convolutions of GhostNetV3 0.5x at 64 pixels, and 95 % of the time of their weight
-    gradients. Tap by tap, a step at batch 128 took 0.76 of the time (AVX2, 1 thread).
+    43 of the 177 depthwise convolutions of GhostNetV3 0.5x at 64 pixels, and 85 % of the time of their weight
+    gradients. Tap by tap, forward and backward at batch 128 took 0.75 of the time (median of 25 interleaved pairs, AVX2,
+    1 thread).
     """
 
     @classmethod
