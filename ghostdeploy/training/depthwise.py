@@ -28,8 +28,8 @@ class TapwiseConv2d(nn.Conv2d):
 
     oneDNN 3.12 has no depthwise kernel for those (`gemm:jit` in its log, one tiny product for each channel and image):
     43 of the 177 depthwise convolutions of GhostNetV3 0.5x at 64 pixels, and 85 % of the time of their weight
-    gradients. Tap by tap, forward and backward at batch 128 took 0.75 of the time (median of 25 interleaved pairs, AVX2,
-    1 thread).
+    gradients. Tap by tap, forward and backward at batch 128 took 0.75 of the time (median of 25 interleaved pairs, one
+    thread, AVX2).
     """
 
     @classmethod
