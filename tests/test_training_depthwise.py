@@ -5,7 +5,7 @@ from __future__ import annotations
 import hypothesis.strategies as st
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from torch import nn
 
 from ghostdeploy.training.depthwise import TapwiseConv2d, quicken
@@ -21,8 +21,7 @@ def test_answers_and_gradients_are_the_convolutions(
         channels: int, size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int],
         padding: tuple[int, int], bias: bool, images: int, channels_last: bool, seed: int) -> None:
     """In float64, so that another order of the sums costs nothing that could hide a tap left out."""
-    if any(k > s + 2 * p for k, s, p in zip(kernel, size, padding, strict=True)):
-        return
+    assume(all(k <= s + 2 * p for k, s, p in zip(kernel, size, padding, strict=True)))
     torch.manual_seed(seed)
     plain = nn.Conv2d(channels, channels, kernel, stride, padding, groups=channels, bias=bias).double()
     own = TapwiseConv2d.of(plain)
@@ -57,3 +56,15 @@ def test_only_a_kernel_beyond_its_map_goes_tap_by_tap(size: int, own: bool) -> N
     used = conv(torch.zeros(1, 4, size, size)).grad_fn.name()
     assert ("Tapwise" in used) == own
     assert "Tapwise" not in conv.eval()(torch.zeros(1, 4, size, size)).grad_fn.name()
+
+
+def test_in_mixed_precision_the_gradients_are_torchs_own() -> None:
+    torch.manual_seed(0)
+    plain = nn.Conv2d(4, 4, 5, padding=2, groups=4, bias=False)
+    x = torch.randn(2, 4, 4, 4)
+    found = []
+    for conv in (plain, TapwiseConv2d.of(plain)):
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = conv(x).float().square().sum()
+        found.append(torch.autograd.grad(loss, conv.weight)[0])
+    assert torch.equal(*found)

@@ -34,7 +34,7 @@ def kept(directory: Path, grid: Grid) -> dict[str, Outcome]:
         try:
             found |= _runs(path)
         except (OSError, ValueError, TypeError, KeyError) as error:
-            if path == own:
+            if path == own:     # another file is none of ours to judge: it only has nothing to share
                 raise ResumeMismatch(f"{path} holds no runs that can be gone on from", str(error),
                                      "move it away, or choose another directory with -o") from error
     return found

@@ -31,7 +31,8 @@ def is_first() -> bool:
 def companions(command: Sequence[str], count: int) -> Iterator[None]:
     """Run `command` in `count - 1` further processes, and let this one be the first of all; before torch is imported.
 
-    Where no GPU computes, the cores are shared out. However the block ends, the processes are gone after it.
+    Where no GPU computes, the cores are shared out. Where torchrun or this function started this process, it is one of
+    several already, and no more are started. However the block ends, the processes are gone after it.
 
     Raises:
         CompanionLost: one of them ended, which ended the block.
