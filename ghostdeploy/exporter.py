@@ -19,18 +19,19 @@ from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.embedding import Embedded
 from ghostdeploy.errors import DelegationTooLow
 from ghostdeploy.fusion import Fused, fuse
+from ghostdeploy.half_precision import HalfPrecision
 from ghostdeploy.heap import give_back
 from ghostdeploy.loading import at_size
 from ghostdeploy.lowering.artifact import Format, Lowered, Precision
 from ghostdeploy.model import Model, Weights
-from ghostdeploy.parity import ArtifactUnderTest, Parity, check, limit_for
+from ghostdeploy.parity import ArtifactUnderTest, Parity, check, limit_for, simulated_error
 from ghostdeploy.photos import real_photos
 from ghostdeploy.plan import Plan
 from ghostdeploy.preprocessing import Preprocessing
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.quantisation.images import CalibrationImages
 from ghostdeploy.quantisation.images import read as calibration_images
-from ghostdeploy.quantisation.quality import Quality, simulated_error
+from ghostdeploy.quantisation.quality import Quality
 from ghostdeploy.reference import Reference, reference
 from ghostdeploy.trace import evaluating
 from ghostdeploy.tuning import Target
@@ -125,14 +126,14 @@ def _product(model: Model, fused: Fused, truth: Reference, labels: Labels | None
     file = staging / f"model.{precision}.{format_}"
     write(file, lowered.data)
     progress.stage(f"verify .{format_} ({precision}) on {len(truth.names)} photos")
-    int8 = lowered.int8
-    simulated = None if int8 is None else simulated_error(int8.simulation, truth.inputs, truth.outputs)
+    simulated = _simulated(lowered, fused.module, truth)
     parity = verify_artifact(file, lowered, truth, limit_for(precision, fused.report.noise, simulated))
     delegation = lowered.delegation
     where = f", {delegation.delegates} delegate(s), {delegation.nodes_outside} nodes outside" if delegation else ""
     progress.note(f"{len(lowered.data) / 1e6:.1f} MB{where}, max error {parity.max_abs_error:.1e}, "
                   f"top-1 agrees on {parity.top1_agreement:.0%}")
     quality = None
+    int8 = lowered.int8
     if images is not None and int8 is not None and simulated is not None:
         progress.stage(f"compare .{format_} (int8) on {len(images.names)} images kept back")
         quality = Quality(simulated, len(images.calibration), check(
@@ -140,6 +141,15 @@ def _product(model: Model, fused: Fused, truth: Reference, labels: Labels | None
             names=images.names, source="images kept back from calibration"), int8.kept_float, int8.losses)
     # The file has the data now, and the simulation did its work.
     return Product(file.name, dataclasses.replace(lowered, data=b"", int8=None), parity, quality)
+
+
+def _simulated(lowered: Lowered, graph: GraphModule, truth: Reference) -> float | None:
+    """What the precision costs in theory; None for float32."""
+    if lowered.int8 is not None:
+        return simulated_error(lowered.int8.simulation, truth.inputs, truth.outputs)
+    if lowered.precision == "fp16":
+        return simulated_error(HalfPrecision(graph).of, truth.inputs, truth.outputs)
+    return None
 
 
 def _under_test(file: Path, lowered: Lowered) -> ArtifactUnderTest:

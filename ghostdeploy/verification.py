@@ -15,7 +15,7 @@ from ghostdeploy.device.records import to_json
 from ghostdeploy.device.suitable import that_run_on
 from ghostdeploy.errors import BundleInvalid, CheckpointMismatch, UsageError
 from ghostdeploy.model import Model
-from ghostdeploy.parity import Parity, check, limit_for
+from ghostdeploy.parity import Parity, check
 from ghostdeploy.photos import from_directory
 from ghostdeploy.preprocessing import open_image
 from ghostdeploy.progress import SILENT, Progress
@@ -91,7 +91,7 @@ def verify(bundle: str | Path | Bundle, images: str | Path | None = None, device
         runs_on.prepare([(artifact.file, artifact.format) for artifact in taken])
         for artifact in taken:
             progress.stage(f"run {artifact.file.name} on {len(truth.names)} photos")
-            items.append(Verified(artifact, _check(opened, artifact, truth, runs_on)))
+            items.append(Verified(artifact, _check(artifact, truth, runs_on)))
     return Verification(opened, device, truth.names, tuple(items))
 
 
@@ -99,10 +99,10 @@ def _kind(artifact: Artifact) -> ArtifactKind:
     return ArtifactKind(artifact.file.name, artifact.format, artifact.precision)
 
 
-def _check(bundle: Bundle, artifact: Artifact, truth: Truth, device: Device) -> Parity:
+def _check(artifact: Artifact, truth: Truth, device: Device) -> Parity:
     subject = artifact.under_test
-    limit = limit_for(artifact.precision, bundle.manifest["fusion"]["noise"], artifact.simulated_error)
-    parity = check(subject, truth.inputs, truth.outputs, device, limit=limit, names=truth.names, source=truth.source)
+    parity = check(subject, truth.inputs, truth.outputs, device, limit=artifact.limit, names=truth.names,
+                   source=truth.source)
     parity.enforce(artifact.file.name)
     return parity
 

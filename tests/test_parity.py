@@ -105,10 +105,11 @@ def test_figures_are_within_their_ranges(pair: tuple[Floats, Floats]) -> None:
 def test_limits() -> None:
     assert limit_for("fp32") == limit_for("fp32", 4e-7) == 1e-5
     assert limit_for("fp32", 8e-6) == 1.6e-5        # a model noisier than the limit gets twice its own noise
-    assert 1e-3 <= limit_for("fp16", 1e-9) < limit_for("fp16", 4e-7) < limit_for("fp16")
-    assert limit_for("fp16", 1e-4) == limit_for("fp16")      # a noisy model is no licence for gross mistakes
-    with pytest.raises(UsageError):
-        limit_for("int8")
+    assert limit_for("fp16", simulated=1e-9) == 1e-3 < limit_for("fp16", simulated=4e-3) == 8 * 4e-3
+    assert limit_for("fp16", simulated=1.0) == 5e-2      # a sensitive model is no licence for gross mistakes
+    for precision in ("fp16", "int8"):
+        with pytest.raises(UsageError):
+            limit_for(precision)
 
 
 def under_test(format: Format) -> ArtifactUnderTest:

@@ -18,7 +18,6 @@ from ghostdeploy.device.runtimes.base import Array
 from ghostdeploy.digest import sha256
 from ghostdeploy.errors import BundleInvalid, FileMissing, FileUnreadable
 from ghostdeploy.lowering.artifact import Format, Stretch, TensorSpec
-from ghostdeploy.parity import limit_for
 
 
 @dataclass(frozen=True)
@@ -82,8 +81,7 @@ def _of_bundle(bundle: Bundle, artifact: Artifact) -> Subject:
     model = MeasuredModel(bundle.name, bundle.path.resolve().name, artifact.file.name, artifact.size, artifact.sha256,
                           artifact.format, artifact.precision, bundle.manifest["weights"]["kind"], artifact.inputs,
                           bundle.manifest["model"]["card"], artifact.delegation)
-    golden = Golden(_tensor(bundle.golden.output),
-                    limit_for(artifact.precision, bundle.manifest["fusion"].get("noise"), artifact.simulated_error))
+    golden = Golden(_tensor(bundle.golden.output), artifact.limit)
     return Subject(artifact.file, model, artifact.inputs, artifact.outputs, (_tensor(bundle.golden.input),),
                    f"golden input of the bundle ({bundle.golden.image.name})", golden, artifact.half_arithmetic,
                    artifact.stretches)

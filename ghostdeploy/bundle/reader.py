@@ -26,8 +26,8 @@ class Artifact:
     """A model file of a bundle, as the manifest describes it.
 
     `half_arithmetic`: the runtime is to be asked to compute in half precision; the file alone does not say it.
-    `simulated_error`: of int8, what it costs in theory; see `limit_for`. `stretches`: of a `.tflite`, which of its
-    operators belong to which block of the model; empty in bundles of before 2026-11-29.
+    `limit`: the relative error that it may have, on every device alike; see `limit_for`. `stretches`: of a `.tflite`,
+    which of its operators belong to which block of the model; empty in bundles of before 2026-11-29.
     """
 
     file: Path
@@ -38,7 +38,7 @@ class Artifact:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     half_arithmetic: bool
-    simulated_error: float | None = None
+    limit: float
     delegation: Delegation | None = None
     stretches: tuple[Stretch, ...] = ()
 
@@ -182,6 +182,6 @@ def _artifact(root: Path, entry: dict[str, Any]) -> Artifact:
                        for key in ("inputs", "outputs"))
     return Artifact(_member(root, entry["file"]), entry["format"], entry["precision"], entry["sha256"], entry["size"],
                     inputs, outputs, entry.get("arithmetic", {}).get("by") == "runtime",
-                    entry.get("quantisation", {}).get("simulated_error"),
+                    entry["parity"]["limit"],
                     None if entry["delegation"] is None else Delegation(**entry["delegation"]),
                     tuple(Stretch(**each) for each in entry.get("blocks", ())))

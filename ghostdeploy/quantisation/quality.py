@@ -5,12 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from torch.fx import GraphModule
-
-from ghostdeploy.parity import Parity, relative_error
-from ghostdeploy.tensors import FloatArray
+from ghostdeploy.parity import Parity
 
 if TYPE_CHECKING:
     from ghostdeploy.quantisation.sensitivity import LayerLoss
@@ -40,14 +35,3 @@ class Quality:
                 "kept_float": list(self.kept_float), "sensitivity": [asdict(loss) for loss in self.losses],
                 "held_out": {"images": found.inputs, "snr_db": found.snr_db, "top1_agreement": found.top1_agreement,
                              "top5_agreement": found.top5_agreement}}
-
-
-def simulated_error(simulation: GraphModule, inputs: FloatArray, reference: FloatArray) -> float:
-    """Worst relative error of the simulation over `inputs`, against the checkpoint's own answers.
-
-    Raises:
-        ParityFailed: an answer is not finite.
-    """
-    with torch.no_grad():
-        found = [simulation(torch.from_numpy(each[None])).numpy() for each in inputs]
-    return relative_error(reference, np.concatenate(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from ghostdeploy.device.job import Job
 from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.errors import ArtifactRejected, GhostdeployError
 from ghostdeploy.fusion import fuse
+from ghostdeploy.half_precision import HalfPrecision
 from ghostdeploy.lowering.artifact import Lowered
 from ghostdeploy.lowering.tflite import lower_tflite
-from ghostdeploy.parity import limit_for
+from ghostdeploy.parity import limit_for, simulated_error
 from ghostdeploy.trace import trace
 from tests.runner.android_run import run_job
 from tests.small_artifacts import SIZE, answers, images, network
@@ -25,21 +27,32 @@ from tests.small_artifacts import SIZE, answers, images, network
 HAS, HAS_NOT = "cortex-a76", "cortex-a53"
 
 
+@dataclass(frozen=True)
+class Half:
+    """An artifact with float16 weights, and how far it may err."""
+
+    path: Path
+    lowered: Lowered
+    limit: float
+
+
 @pytest.fixture(scope="module")
-def half(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Lowered]:
+def half(tmp_path_factory: pytest.TempPathFactory) -> Half:
     """The small network with float16 weights."""
     example = torch.zeros(1, 3, SIZE, SIZE)
-    lowered = lower_tflite(fuse(network(), example).module, example, precision="fp16")
+    graph = fuse(network(), example).module
+    lowered = lower_tflite(graph, example, precision="fp16")
     path = tmp_path_factory.mktemp("half") / "small.fp16.tflite"
     path.write_bytes(lowered.data)
-    return path, lowered
+    simulated = simulated_error(HalfPrecision(graph).of, images(3), answers(images(3)))
+    return Half(path, lowered, limit_for("fp16", simulated=simulated))
 
 
-def job(half: tuple[Path, Lowered], wanted: bool) -> Job:
-    return Job(half[0], "tflite", "infer", half[1].inputs, half[1].outputs, half_arithmetic=wanted)
+def job(half: Half, wanted: bool) -> Job:
+    return Job(half.path, "tflite", "infer", half.lowered.inputs, half.lowered.outputs, half_arithmetic=wanted)
 
 
-def test_parity_and_that_it_is_half(half: tuple[Path, Lowered]) -> None:
+def test_parity_and_that_it_is_half(half: Half) -> None:
     samples = [(image[None],) for image in images(3)]
     outputs = {}
     for wanted in (False, True):
@@ -48,7 +61,7 @@ def test_parity_and_that_it_is_half(half: tuple[Path, Lowered]) -> None:
         outputs[wanted] = np.concatenate([sample[0] for sample in run.outputs])
     truth = answers(images(3))
     errors = {wanted: float(np.abs(found - truth).max() / np.abs(truth).max()) for wanted, found in outputs.items()}
-    assert errors[False] < errors[True] < limit_for("fp16")
+    assert errors[False] < errors[True] < half.limit
     assert np.array_equal(outputs[True].argmax(1), truth.argmax(1))
 
 
@@ -62,17 +75,17 @@ def test_it_halves_the_multiplications(tmp_path: Path) -> None:
     assert 0.49 < halved.by_class["fma by lane"] / whole.by_class["fma by lane"] < 0.52
 
 
-def test_an_old_cpu_refuses_it_and_runs_the_file_in_float32(half: tuple[Path, Lowered]) -> None:
+def test_an_old_cpu_refuses_it_and_runs_the_file_in_float32(half: Half) -> None:
     samples = [(images(1),)]
     with pytest.raises(GhostdeployError) as caught:
         run_job(job(half, True), "arm64-v8a", samples, HAS_NOT)
     assert isinstance(caught.value, ArtifactRejected)
     run, _ = run_job(job(half, False), "arm64-v8a", samples, HAS_NOT)
     assert not run.report.half_arithmetic
-    assert np.abs(run.outputs[0][0] - answers(images(1))).max() < limit_for("fp16") * np.abs(answers(images(1))).max()
+    assert np.abs(run.outputs[0][0] - answers(images(1))).max() < half.limit * np.abs(answers(images(1))).max()
 
 
-def test_this_machine_computes_in_float32_and_says_so(half: tuple[Path, Lowered]) -> None:
+def test_this_machine_computes_in_float32_and_says_so(half: Half) -> None:
     assert LocalDevice().run(job(half, True), [(images(1),)]).report.half_arithmetic is False
 
 
