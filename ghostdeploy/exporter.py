@@ -19,12 +19,11 @@ from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.embedding import Embedded
 from ghostdeploy.errors import DelegationTooLow
 from ghostdeploy.fusion import Fused, fuse
-from ghostdeploy.half_precision import HalfPrecision
 from ghostdeploy.heap import give_back
 from ghostdeploy.loading import at_size
 from ghostdeploy.lowering.artifact import Format, Lowered, Precision
 from ghostdeploy.model import Model, Weights
-from ghostdeploy.parity import ArtifactUnderTest, Parity, check, limit_for, simulated_error
+from ghostdeploy.parity import ArtifactUnderTest, Parity, check, limit_for
 from ghostdeploy.photos import real_photos
 from ghostdeploy.plan import Plan
 from ghostdeploy.preprocessing import Preprocessing
@@ -33,6 +32,7 @@ from ghostdeploy.quantisation.images import CalibrationImages
 from ghostdeploy.quantisation.images import read as calibration_images
 from ghostdeploy.quantisation.quality import Quality
 from ghostdeploy.reference import Reference, reference
+from ghostdeploy.simulation import HalfPrecision, simulated_error
 from ghostdeploy.trace import evaluating
 from ghostdeploy.tuning import Target
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from ghostdeploy.device.base import Device
 from ghostdeploy.device.job import Job
@@ -122,7 +121,7 @@ def limit_for(precision: Precision, noise: float | None = None, simulated: float
     Args:
         noise: for fp32, the checkpoint's own float32 noise, as fusion's proof measured it (`fusion.proof.Measured`).
         simulated: what the precision costs in theory: the error of its simulation on the same images
-            (`half_precision`, `quantisation.quality`).
+            (`simulation.simulated_error`).
 
     Raises:
         UsageError: fp16 or int8 without its simulation's error: what they cost differs from model to model.
@@ -192,18 +191,6 @@ def relative_error(reference: FloatArray, outputs: FloatArray) -> float:
         ParityFailed: as `compare_outputs`.
     """
     return compare_outputs(reference, outputs, limit=0.0).max_rel_error
-
-
-def simulated_error(simulation: Callable[[torch.Tensor], torch.Tensor], inputs: FloatArray,
-                    reference: FloatArray) -> float:
-    """Worst relative error of a precision's simulation over `inputs`, against the checkpoint's own answers.
-
-    Raises:
-        ParityFailed: an answer is not finite.
-    """
-    with torch.no_grad():
-        found = [simulation(torch.from_numpy(each[None])).numpy() for each in inputs]
-    return relative_error(reference, np.concatenate(found))
 
 
 def _flat(array: Any) -> Any:

@@ -14,16 +14,15 @@ from ghostdeploy.device.base import ArtifactKind, Device
 from ghostdeploy.device.records import to_json
 from ghostdeploy.device.suitable import that_run_on
 from ghostdeploy.errors import BundleInvalid, CheckpointMismatch, UsageError
-from ghostdeploy.model import Model
 from ghostdeploy.parity import Parity, check
 from ghostdeploy.photos import from_directory
 from ghostdeploy.preprocessing import open_image
 from ghostdeploy.progress import SILENT, Progress
-from ghostdeploy.reference import answers, reference
 from ghostdeploy.tensors import FloatArray
 
 if TYPE_CHECKING:
     from ghostdeploy.checkpoint.unwrap import WeightsChoice
+    from ghostdeploy.model import Model
 
 
 @dataclass(frozen=True)
@@ -159,12 +158,16 @@ def _stored(bundle: Bundle) -> Truth:
 
 def _asked_again(bundle: Bundle, loaded: Model) -> Truth:
     """The golden photos, with what the checkpoint answers now in place of what was stored."""
+    from ghostdeploy.reference import answers  # torch, which a bundle by itself does not need: 2 of 2.5 s
+
     stored, pixels = _stored(bundle), _golden_pixels(bundle)
     outputs = answers(loaded.module, bundle.preprocessing.normalise(pixels), softmax=bundle.softmax_inside)
     return replace(stored, source=f"{stored.source}, the checkpoint asked again", outputs=outputs)
 
 
 def _asked(bundle: Bundle, loaded: Model, images: Path) -> Truth:
+    from ghostdeploy.reference import reference
+
     as_exported = replace(loaded, preprocessing=bundle.preprocessing)    # its input size may not be the card's own
     truth = reference(as_exported, from_directory(images), embedded=bundle.softmax_inside)
     return Truth(f"images of {images}", truth.names, _as_taken(bundle, truth.pixels), truth.outputs)

@@ -38,9 +38,11 @@ def augmentation(part: AugmentationPart, data: DataPart) -> Any:
     size = data.size
     resized = part.crop == "resized"
     # timm's own crop is the resized one; with scale 1 and ratio 1 it takes all of a square image.
+    # Without a colour jitter of 0: it drew and did nothing, for 100 of 900 us an image.
     pieces = create_transform(
         size, is_training=True, scale=part.scale if resized else (1.0, 1.0), ratio=None if resized else (1.0, 1.0),
-        hflip=part.flip, color_jitter=part.colour_jitter, auto_augment=part.auto or None,
+        hflip=part.flip, color_jitter=part.colour_jitter or None,  # type: ignore[arg-type]
+        auto_augment=part.auto or None,
         interpolation=data.interpolation, mean=data.mean, std=data.std, re_prob=part.erasing, re_mode="pixel")
     if part.crop == "padded":
         before = [transforms.Resize(size, transforms.InterpolationMode(data.interpolation)),

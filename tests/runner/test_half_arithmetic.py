@@ -16,10 +16,10 @@ from ghostdeploy.device.job import Job
 from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.errors import ArtifactRejected, GhostdeployError
 from ghostdeploy.fusion import fuse
-from ghostdeploy.half_precision import HalfPrecision
 from ghostdeploy.lowering.artifact import Lowered
 from ghostdeploy.lowering.tflite import lower_tflite
-from ghostdeploy.parity import limit_for, simulated_error
+from ghostdeploy.parity import limit_for
+from ghostdeploy.simulation import HalfPrecision, simulated_error
 from ghostdeploy.trace import trace
 from tests.runner.android_run import run_job
 from tests.small_artifacts import SIZE, answers, images, network

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from ghostdeploy.half_precision import LARGEST, HalfPrecision
-from ghostdeploy.parity import simulated_error
+from ghostdeploy.simulation import LARGEST, HalfPrecision, simulated_error
 from ghostdeploy.trace import trace
 from tests.small_artifacts import answers, images, network
 

@@ -1,13 +1,17 @@
-"""What half precision costs a network in theory, on any CPU alike: every value rounded to float16 as it is stored."""
+"""What a precision costs a network in theory, on any CPU alike: the yardstick of artifacts that round."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch.fx import GraphModule
 
 from ghostdeploy.fusion.evaluate import Evaluation
+from ghostdeploy.parity import relative_error
+from ghostdeploy.tensors import FloatArray
 
 LARGEST = torch.finfo(torch.float16).max
 
@@ -26,3 +30,15 @@ class HalfPrecision(Evaluation):
         if isinstance(value, torch.Tensor) and value.is_floating_point():
             return value.clamp(-LARGEST, LARGEST).half().float()
         return value
+
+
+def simulated_error(simulation: Callable[[torch.Tensor], torch.Tensor], inputs: FloatArray,
+                    reference: FloatArray) -> float:
+    """Worst relative error of a precision's simulation over `inputs`, against the checkpoint's own answers.
+
+    Raises:
+        ParityFailed: an answer is not finite.
+    """
+    with torch.no_grad():
+        found = [simulation(torch.from_numpy(each[None])).numpy() for each in inputs]
+    return relative_error(reference, np.concatenate(found))
