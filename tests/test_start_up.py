@@ -28,13 +28,21 @@ def test_artifacts_by_themselves_need_no_torch(module: str) -> None:
 @pytest.mark.alone
 @pytest.mark.parametrize("words", [["-c", "import ghostdeploy"], ["-m", "ghostdeploy", "--help"]])
 def test_start_up_takes_less_than_0_3_s(words: list[str]) -> None:
-    """The least of several: what else the machine does only adds."""
+    """The least of several: what else the machine does only adds.
+
+    A machine may be slow by itself (0.53 s were seen where typer alone took its time too): it is given as many times
+    what `import typer` takes as 0.3 s are on one that takes 0.09 s for that.
+    """
+    pairs = [(seconds(words), seconds(["-c", "import typer"])) for _ in range(8)]
+    ours, bare = (min(each) for each in zip(*pairs, strict=True))
+    assert ours < max(0.3, 0.3 / 0.09 * bare)
+
+
+def seconds(words: list[str]) -> float:
+    """CPU time of one process."""
     import resource
 
-    taken = []
-    for _ in range(8):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, *words], check=True, capture_output=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(taken) < 0.3
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *words], check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
