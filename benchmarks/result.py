@@ -12,6 +12,7 @@ from ghostdeploy.benchmark.ratio import Ratio
 from ghostdeploy.device import records
 from ghostdeploy.device.base import DeviceInfo
 from ghostdeploy.errors import ResultInvalid
+from ghostdeploy.writing import write_json
 
 SCHEMA_VERSION: Literal[1] = 1
 
@@ -108,7 +109,7 @@ class PeersResult:
         Raises:
             WriteFailed: disk full, no permission, no such directory.
         """
-        result_file.write(records.to_json(self), path)
+        write_json(path, records.to_json(self))
 
     @classmethod
     def load(cls, path: Path) -> PeersResult:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from ghostdeploy.errors import WriteFailed
 
@@ -70,3 +72,12 @@ def write_whole(path: Path, content: str | bytes) -> None:
         if part is not None:
             with suppress(FileNotFoundError):
                 part.unlink()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON document, see `write_whole`; NaN and infinity, which JSON has not, are errors of the caller.
+
+    Raises:
+        WriteFailed: see there.
+    """
+    write_whole(path, json.dumps(content, indent=1, allow_nan=False) + "\n")

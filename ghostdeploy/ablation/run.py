@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Collection, Sequence
@@ -18,7 +17,7 @@ from ghostdeploy.training.recipe import Recipe
 from ghostdeploy.training.run import train
 from ghostdeploy.training.trainer import Watch
 from ghostdeploy.training_errors import TrainingDiverged
-from ghostdeploy.writing import make_directory, write_whole
+from ghostdeploy.writing import make_directory, write_json, write_whole
 
 
 def ablate(grid: Grid, directory: Path, *, recipe: str | None = None, seeds: int = 3, settings: Sequence[str] = (),
@@ -73,8 +72,7 @@ def _rows(found: dict[Cell, list[Outcome]]) -> list[Row]:
 def _write(directory: Path, grid: Grid, recipe: Recipe, found: dict[Cell, list[Outcome]], seeds: int,
            runs: Collection[Outcome]) -> None:
     rows = _rows(found)
-    write_whole(report.json_file(directory, grid),
-                json.dumps(report.document(grid, recipe, rows, seeds, runs), indent=2) + "\n")
+    write_json(report.json_file(directory, grid), report.document(grid, recipe, rows, seeds, runs))
     write_whole(directory / f"{grid.name}.md", report.markdown(grid, recipe, rows, seeds))
 
 

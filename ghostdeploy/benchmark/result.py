@@ -24,6 +24,7 @@ from ghostdeploy.errors import ResultInvalid, UsageError
 from ghostdeploy.lowering.artifact import Delegation, Format, Precision, TensorSpec
 from ghostdeploy.parity import Parity
 from ghostdeploy.profiling.record import Profile
+from ghostdeploy.writing import write_json
 
 if TYPE_CHECKING:
     import pandas
@@ -185,7 +186,7 @@ class Result:
         Raises:
             WriteFailed: disk full, no permission, no such directory.
         """
-        result_file.write(self.document(), Path(path))
+        write_json(Path(path), self.document())
 
     @classmethod
     def load(cls, path: str | Path) -> Result:
@@ -207,7 +208,7 @@ def save_all(results: Sequence[Result], path: str | Path) -> None:
     Raises:
         WriteFailed: see `Result.save`.
     """
-    result_file.write(document(results), Path(path))
+    write_json(Path(path), document(results))
 
 
 def document(results: Sequence[Result]) -> dict[str, Any]:

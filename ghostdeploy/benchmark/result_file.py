@@ -1,4 +1,4 @@
-"""Result files on disk: written whole or not at all, read as if a stranger had made them."""
+"""Result files on disk, read as if a stranger had made them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ghostdeploy.errors import FileMissing, FileUnreadable, ResultInvalid
-from ghostdeploy.writing import write_whole
 
 LARGEST = 256 << 20     # bytes; a thousand rounds of ten thousand runs take 100 MB, and nothing of ours is larger
-
-
-def write(content: dict[str, Any], path: Path) -> None:
-    """Write JSON, see `write_whole`.
-
-    Raises:
-        WriteFailed: see there.
-    """
-    write_whole(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def read(path: Path) -> Any:

@@ -14,10 +14,10 @@ from typing import Any, Literal
 import jsonschema
 
 from ghostdeploy import schemas
-from ghostdeploy.benchmark import result_file
 from ghostdeploy.errors import FileMissing, FileUnreadable, ProfileInvalid, UsageError
 from ghostdeploy.lowering.artifact import Format, Precision
 from ghostdeploy.lowering.passes import Site, Wanted
+from ghostdeploy.writing import write_json
 
 SCHEMA_VERSION = 1
 Unit = Literal["instructions", "ns"]
@@ -79,7 +79,7 @@ class Profile:
         Raises:
             WriteFailed: disk full, no permission, no such directory.
         """
-        result_file.write(self.as_dict(), path)
+        write_json(path, self.as_dict())
 
     def as_dict(self) -> dict[str, Any]:
         """As `profile.schema.json` describes it."""
