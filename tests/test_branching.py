@@ -17,9 +17,22 @@ from ghostdeploy.branching.branches import Branches
 from ghostdeploy.errors import UsageError
 from ghostdeploy.untrained import randomise_norms
 
+SHORT = "the first six blocks of GhostNetV3 0.5x"
+
 
 def trained(name: str) -> nn.Module:
-    return randomise_norms(build(zoo.card(name)))
+    return randomise_norms(short_ghostnetv3() if name == SHORT else build(zoo.card(name)))
+
+
+def short_ghostnetv3() -> nn.Module:
+    """timm's own, with strides, gates and squeezes in it, and a third of the blocks: tracing all of them takes 8 s."""
+    from timm.models.ghostnet import GhostNet
+
+    torch.manual_seed(0)
+    blocks = ((3, 16, 16, 0, 1), (3, 48, 24, 0, 2), (3, 72, 24, 0, 1), (5, 72, 40, 0.25, 2), (5, 120, 40, 0.25, 1),
+              (3, 240, 80, 0, 2))
+    made: nn.Module = GhostNet([[list(block)] for block in blocks], 10, 0.5, version="v3").eval()
+    return made
 
 
 def with_statistics(module: nn.Module) -> nn.Module:
@@ -76,7 +89,7 @@ def test_deployed_ghostnetv3_goes_back_into_timms_training_form() -> None:
     assert not quiet
 
 
-@pytest.mark.parametrize("name", ["mobilenetv2_100", "ghostnetv3_050"])
+@pytest.mark.parametrize("name", ["mobilenetv2_100", SHORT])
 @pytest.mark.parametrize(("branches", "scale", "identity"), [(3, True, True), (1, False, False), (3, True, False),
                                                              (0, True, True), (5, False, True)])
 def test_branches_that_were_trained_are_merged_or_stay(name: str, branches: int, scale: bool, identity: bool) -> None:
@@ -100,8 +113,8 @@ def test_branches_that_were_trained_are_merged_or_stay(name: str, branches: int,
                                                              (2, False, True), (5, True, True)])
 def test_ghostnetv3_with_other_branches_fuses_to_the_same_network(branches: int, scale: bool, identity: bool) -> None:
     x = torch.randn(1, 3, 64, 64)
-    made = reparam(trained("ghostnetv3_050"), x, branches=branches, scale=scale, identity=identity, silent=False).module
-    fused, plain = fuse(with_statistics(made), x).report, fuse(trained("ghostnetv3_050"), x).report
+    made = reparam(trained(SHORT), x, branches=branches, scale=scale, identity=identity, silent=False).module
+    fused, plain = fuse(with_statistics(made), x).report, fuse(trained(SHORT), x).report
     assert (fused.convs_after, fused.norms_after) == (plain.convs_after, 0)
     names = [name for name, part in made.named_modules() if name.endswith("cheap_rpr_conv")]
     assert all(len(made.get_submodule(name)) == max(1, branches) for name in names)
@@ -141,7 +154,7 @@ def test_convolutions_that_cannot_become_branches_are_named_with_why() -> None:
         "read": "something besides a BatchNorm reads its output", "bare": "no BatchNorm follows it"}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(channels=st.integers(1, 9), kernel=st.sampled_from([1, 3, 5]), stride=st.integers(1, 2), bias=st.booleans(),
        depthwise=st.booleans(), out=st.integers(1, 9), copies=st.integers(1, 4), scale=st.booleans(),
        identity=st.booleans(), seed=st.integers(0, 2 ** 31))
