@@ -13,7 +13,7 @@ from torch import nn
 from ghostdeploy import fuse, zoo
 from ghostdeploy.architecture import build, deployed
 from ghostdeploy.branching import reparam
-from ghostdeploy.branching.branches import Branches
+from ghostdeploy.branching.branches import Branches, Shape
 from ghostdeploy.errors import UsageError
 from ghostdeploy.untrained import randomise_norms
 
@@ -173,3 +173,11 @@ def test_any_convolution_comes_back_from_its_branches(channels: int, kernel: int
     fused = fuse(loud, x)
     assert (fused.report.convs_after, fused.report.norms_after) == (1, 0)
     assert largest(fused.module, loud, x) <= 1e-5 * float(loud(x).detach().abs().max() + 1)
+
+
+@pytest.mark.parametrize(("kernel", "groups", "padding"), [(5, 6, 2), (5, 6, "same"), (1, 1, 0), (1, 1, "same")])
+def test_branches_of_any_padding_are_merged(kernel: int, groups: int, padding: int | str) -> None:
+    conv = nn.Conv2d(6, 6, kernel, padding=padding, groups=groups)
+    form = randomise_norms(Branches(conv, nn.BatchNorm2d(6), Shape(), silent=False)).eval()
+    x = torch.randn(2, 6, 9, 8)
+    assert largest(nn.Sequential(*form.merged()).eval(), form, x) <= 1e-5 * float(form(x).detach().abs().max())

@@ -9,7 +9,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from ghostdeploy.fusion.affine import F64, Branch, identity
+from ghostdeploy.fusion.merge import merge
+
+ANY_SIZE = (32, 32)     # of a map, to place windows on; branches of one output stand alike on every size
 
 
 @dataclass(frozen=True)
@@ -57,21 +61,21 @@ class Branches(nn.Module):
 
     def merged(self) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
         """One convolution and one BatchNorm that compute what the branches do in evaluation mode, to rounding."""
-        copies: Any = self.convs
-        scale: Any = self.scale
-        parts = [(branch[0].weight, branch[0].bias, branch[1]) for branch in copies]
-        conv, like = copies[0][0], copies[0][1]
-        if scale is not None:
-            parts.append((_centred(scale[0].weight, conv), None, scale[1]))
+        copies, scale = _pairs(self.convs), _pairs([] if self.scale is None else [self.scale])
+        parts = [(_linear(conv), conv.bias, norm) for conv, norm in (*copies, *scale)]
+        conv, like = copies[0]
         if self.identity is not None:
-            parts.append((_unchanged(conv), None, self.identity))
-        kernel, shift = (sum(each) for each in zip(*(_folded(*part) for part in parts), strict=True))
+            parts.append((identity(conv.out_channels, spatial=2), None, self.identity))
+        affine = [_scale_and_shift(bias, norm) for _, bias, norm in parts]
+        branches = [branch.scaled(factor) for (branch, *_), (factor, _) in zip(parts, affine, strict=True)]
+        together = merge(branches, ANY_SIZE, branches[0].output_size(ANY_SIZE))
+        assert not isinstance(together, str), together      # `scalable` and `keeps_shape` let no others stand here
         made, norm = copy.deepcopy(conv), _norm(conv.out_channels, like)
         made.bias = None
         with torch.no_grad():
-            made.weight.copy_(kernel)
+            made.weight.copy_(together.weight)
             norm.weight.fill_(math.sqrt(1 + norm.eps))      # running variance is 1
-            norm.bias.copy_(shift)
+            norm.bias.copy_(torch.stack([shift for _, shift in affine]).sum(0))
         return made, norm
 
 
@@ -104,26 +108,24 @@ def keeps_shape(conv: nn.Conv2d) -> bool:
     return conv.in_channels == conv.out_channels and conv.stride == (1, 1) and centred(conv)
 
 
-def _folded(weight: Tensor, bias: Tensor | None, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Kernel and shift of a branch in evaluation mode, in float64."""
+def _pairs(branches: Any) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+    """Each branch's convolution and its norm."""
+    return [(branch[0], branch[1]) for branch in branches]
+
+
+def _linear(conv: nn.Conv2d) -> Branch:
+    """Without its bias. Beside a padding in words only copies stand, and any number serves for all of them."""
+    padding = conv.padding if isinstance(conv.padding, tuple) else (0, 0)
+    return Branch(conv.weight.detach().to(F64), conv.stride, padding, conv.dilation, conv.groups)
+
+
+def _scale_and_shift(bias: Tensor | None, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """What `norm` does in evaluation mode to a channel that `bias` was added to: two float64 [channels]."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    factor = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
-    mean = norm.running_mean.double() - (0 if bias is None else bias.double())
-    return weight.double() * factor[:, None, None, None], norm.bias.double() - mean * factor
-
-
-def _centred(point: Tensor, conv: nn.Conv2d) -> Tensor:
-    """A 1x1 depthwise kernel as one of `conv`'s size."""
-    height, width = conv.kernel_size
-    return functional.pad(point, (width // 2, width // 2, height // 2, height // 2))
-
-
-def _unchanged(conv: nn.Conv2d) -> Tensor:
-    """The kernel of `conv`'s shape that hands its input on."""
-    points = torch.eye(conv.in_channels, dtype=conv.weight.dtype, device=conv.weight.device)
-    own = points[:, :, None, None] if conv.groups == 1 else torch.ones_like(conv.weight[:, :, :1, :1])
-    return _centred(own, conv)
+    factor = norm.weight.detach().to(F64) / (norm.running_var.to(F64) + norm.eps).sqrt()
+    mean = norm.running_mean.to(F64) - (0 if bias is None else bias.detach().to(F64))
+    return factor, norm.bias.detach().to(F64) - mean * factor
 
 
 def _norm(channels: int, like: nn.BatchNorm2d, *, silent: bool = False) -> nn.BatchNorm2d:
