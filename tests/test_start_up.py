@@ -17,8 +17,8 @@ def test_nothing_heavy_is_imported(code: str) -> None:
     assert [name for name in HEAVY if name in said] == []
 
 
-@pytest.mark.parametrize("module", ["bundle", "verification", "comparison", "benchmark"])
-def test_artifacts_by_themselves_need_no_torch(module: str) -> None:
+@pytest.mark.parametrize("module", ["bundle", "verification", "comparison", "benchmark", "plan"])
+def test_plans_and_artifacts_by_themselves_need_no_torch(module: str) -> None:
     """It takes 2 s to import, and artifacts run in processes of their own."""
     said = subprocess.run([sys.executable, "-c", f"import ghostdeploy.{module}, sys\nprint(*sys.modules)"], check=True,
                           capture_output=True, text=True).stdout.split()

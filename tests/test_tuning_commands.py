@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ghostdeploy.lowering.passes import Site
+from ghostdeploy.lowering.site import Site
 from ghostdeploy.photos import real_photos
 from ghostdeploy.tuning import Measured, Profile, SiteCost
 from tests.commands import ghostdeploy

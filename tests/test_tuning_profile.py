@@ -9,7 +9,8 @@ from typing import get_args
 import pytest
 
 from ghostdeploy.errors import FileMissing, FileUnreadable, ProfileInvalid, UsageError, WriteFailed
-from ghostdeploy.lowering.passes import Site, alternatives, nowhere
+from ghostdeploy.lowering.passes import alternatives
+from ghostdeploy.lowering.site import Site, nowhere
 from ghostdeploy.tuning import Measured, Profile, SiteCost, Target, shipped
 from ghostdeploy.tuning.profile import MARGIN, Unit
 

@@ -12,7 +12,8 @@ import torch
 
 from ghostdeploy.device.lookup import opened
 from ghostdeploy.errors import RunnerFailed
-from ghostdeploy.lowering.passes import Site, alternatives, run
+from ghostdeploy.lowering.passes import alternatives, run
+from ghostdeploy.lowering.site import Site
 from ghostdeploy.lowering.tflite import lower_tflite
 from ghostdeploy.parity import ArtifactUnderTest
 from ghostdeploy.progress import SILENT

@@ -39,10 +39,11 @@ def ablate(
         import json
 
         from ghostdeploy.ablation.grid import only, read
-        from ghostdeploy.ablation.report import json_file
-        from ghostdeploy.ablation.run import ablate as run
 
         grid = only(read(table), choices or ())
+        from ghostdeploy.ablation.report import json_file
+        from ghostdeploy.ablation.run import ablate as run  # with torch: seconds
+
         run(grid, output, recipe=recipe, seeds=seeds, settings=settings or (), data=data, minutes=minutes,
             workers=workers, progress=progress, watch=Watching(progress.console, quiet=as_json))
         path = json_file(output, grid)

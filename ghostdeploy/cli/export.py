@@ -67,16 +67,17 @@ def export(
         raise UsageError(f"--keep-float {keep_float} is not known", "", "say --keep-float auto, or leave it out")
     wanted = None if keep_float is None else agreement
     with stages(quiet=as_json) as progress:
-        progress.stage("load the checkpoint" if checkpoint else "build the model")
         from ghostdeploy.bundle import check_target
-        from ghostdeploy.exporter import export as run
-        from ghostdeploy.loading import load
         from ghostdeploy.plan import Plan
 
         plan = Plan(names(formats), names(precision), labels, embed_preprocessing, require_delegation,
                     cast("Target", target), profile, calibration, wanted, names(allow))
         if output is not None:
             check_target(output, force=force)
+        progress.stage("load the checkpoint" if checkpoint else "build the model")
+        from ghostdeploy.exporter import export as run  # with torch: seconds
+        from ghostdeploy.loading import load
+
         subject = load(checkpoint, model=model, weights=copy, random_weights=random_weights, input_size=input_size)
         beware(progress, subject, model)
         directory = output or Path("dist") / subject.name

@@ -44,13 +44,14 @@ def table(
     with stages(quiet=as_json) as progress:
         progress.stage("look up the models")
         from ghostdeploy import zoo
-        from ghostdeploy.benchmark.run import Setting
+
+        wanted = [zoo.card(name).name for name in names(models)] or [card.name for card in zoo.cards()]
+        from ghostdeploy.benchmark.run import Setting  # with scipy and the plots: seconds
         from ghostdeploy.benchmark.zoo_run import measure_zoo
         from ghostdeploy.report.page import page
         from ghostdeploy.report.zoo_table import markdown
         from ghostdeploy.writing import write_whole
 
-        wanted = [zoo.card(name).name for name in names(models)] or [card.name for card in zoo.cards()]
         setting = Setting(device, runs, rounds, threads, cpus, wishes=phone.wishes(progress), runtime=phone.runtime)
         measured = measure_zoo(wanted, output, setting, cast("tuple[Format, ...]", names(formats)), progress)
         text = markdown(measured)

@@ -58,9 +58,10 @@ def train(
     with stages(quiet=as_json or not first) as progress, companions(command_of_this_process(), processes):
         progress.stage("read the recipe")
         from ghostdeploy.training.recipe_file import find, read
-        from ghostdeploy.training.run import train as run
 
         wanted = read(find(recipe), settings or ())
+        from ghostdeploy.training.run import train as run  # with torch: seconds
+
         place = output or Path("out/train") / wanted.name
         done = run(wanted, place, data=data, resume=resume, minutes=minutes, workers=workers, progress=progress,
                    watch=Watching(progress.console, quiet=as_json))

@@ -16,7 +16,7 @@ import jsonschema
 from ghostdeploy import schemas
 from ghostdeploy.errors import FileMissing, FileUnreadable, ProfileInvalid, UsageError
 from ghostdeploy.lowering.artifact import Format, Precision
-from ghostdeploy.lowering.passes import Site, Wanted
+from ghostdeploy.lowering.site import Site, Wanted
 from ghostdeploy.writing import write_json
 
 SCHEMA_VERSION = 1

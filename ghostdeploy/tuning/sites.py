@@ -10,7 +10,8 @@ import torch
 from torch.fx import Graph, GraphModule, Node
 
 from ghostdeploy.graph import Example, shape
-from ghostdeploy.lowering.passes import Alternative, Site, alternatives, run
+from ghostdeploy.lowering.passes import Alternative, alternatives, run
+from ghostdeploy.lowering.site import Site
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ghostdeploy.device.half_arithmetic import arithmetic
 from ghostdeploy.errors import LoweringFailed, RunnerFailed, UnsupportedOperator, UsageError
 from ghostdeploy.fusion import fuse
 from ghostdeploy.lowering.artifact import Format, Lowered, Precision
-from ghostdeploy.lowering.passes import Site, Wanted, nowhere
+from ghostdeploy.lowering.site import Site, Wanted, nowhere
 from ghostdeploy.parity import ArtifactUnderTest
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.quantisation import Calibration

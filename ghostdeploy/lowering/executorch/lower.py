@@ -24,7 +24,8 @@ from ghostdeploy.lowering.executorch.provenance import forget, frugal
 from ghostdeploy.lowering.executorch.rewrites import rewrites
 from ghostdeploy.lowering.half import halve
 from ghostdeploy.lowering.operators import require_aten
-from ghostdeploy.lowering.passes import Wanted, nowhere, run
+from ghostdeploy.lowering.passes import run
+from ghostdeploy.lowering.site import Wanted, nowhere
 from ghostdeploy.lowering.specs import first_sentence, input_specs, installed, output_specs
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.quantisation import Calibration, required

@@ -27,13 +27,12 @@ from ghostdeploy.lowering.passes import (
     SpellHardtanhLimits,
     SplitAsSlices,
     SplitProjection,
-    Wanted,
     WideDepthwiseAsSum,
     alternatives,
-    nowhere,
 )
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.nearest_index import doubles
+from ghostdeploy.lowering.site import Wanted, nowhere
 
 # Most inputs of one concatenation in ExecuTorch's XNNPACK schema (XNNConcatenate5).
 CONCATENATION = 5

@@ -5,7 +5,7 @@ the form that suits it.
 """
 
 from ghostdeploy.lowering.passes.adaptive_pool import AdaptivePoolAsPool
-from ghostdeploy.lowering.passes.alternative import Alternative, Site, Wanted, nowhere
+from ghostdeploy.lowering.passes.alternative import Alternative
 from ghostdeploy.lowering.passes.attention_products import AttentionAsProducts
 from ghostdeploy.lowering.passes.base import Outcome, Refusal, Rewrite, run
 from ghostdeploy.lowering.passes.ceil_pool import DropCeilMode
@@ -33,14 +33,15 @@ from ghostdeploy.lowering.passes.silu_product import SiluAsProduct
 from ghostdeploy.lowering.passes.split_projection import SplitProjection
 from ghostdeploy.lowering.passes.split_slices import SplitAsSlices
 from ghostdeploy.lowering.passes.wide_depthwise import WideDepthwiseAsSum
+from ghostdeploy.lowering.site import Wanted
 
 __all__ = ["AdaptivePoolAsPool", "Alternative", "AttentionAsProducts", "AveragePoolAsDepthwise",
            "ConcatenationPastDepthwise", "DropCeilMode", "DropNoops", "ExcludeEmptyPadding", "FiveTapsAsThreeAndThree",
            "FloatScalars", "FoldKnownValues", "HardSigmoidAsClamp", "IdentityTaps", "KeepdimMean",
            "LayerNormAsProducts", "LoosenViews", "MergePermutes", "NearestAsGather", "NearestAsSlices",
            "NormAffineIntoLinear", "Outcome", "PointwiseOfConcatenation", "Refusal", "Rewrite", "SelectAsSlice",
-           "SiluAsProduct", "Site", "SpellAsView", "SpellHardtanhLimits", "SplitAsSlices", "SplitProjection", "Wanted",
-           "WideDepthwiseAsSum",           "alternatives", "nowhere", "run"]
+           "SiluAsProduct", "SpellAsView", "SpellHardtanhLimits", "SplitAsSlices", "SplitProjection",
+           "WideDepthwiseAsSum", "alternatives", "run"]
 
 
 def alternatives(wanted: Wanted) -> tuple[Alternative, ...]:

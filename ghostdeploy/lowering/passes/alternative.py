@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from torch.fx import Node
 
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.base import Rewrite
+from ghostdeploy.lowering.site import Site, Wanted, nowhere
 
 ACTIVATIONS = (aten.relu.default, aten.relu6.default, aten.hardtanh.default)
 
-
-@dataclass(frozen=True)
-class Site:
-    """A place where an alternative applies, as far as its cost depends on it: equal sites cost the same.
-
-    `pass_name` is the pass's name, `shape` the numbers that its `site` documents.
-    """
-
-    pass_name: str
-    shape: tuple[int, ...]
-
-
-Wanted = Callable[[Site], bool]
-
-
-def nowhere(site: Site) -> bool:
-    """Without a measurement no alternative is applied."""
-    return False
 
 
 class Alternative(Rewrite):

@@ -10,10 +10,11 @@ import torch
 from torch.fx import GraphModule, Node
 
 from ghostdeploy.graph import argument, constant, new_constant, shape
-from ghostdeploy.lowering.passes.alternative import Alternative, Site
+from ghostdeploy.lowering.passes.alternative import Alternative
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.base import emit, operand, replace
 from ghostdeploy.lowering.passes.convolutions import geometry, is_depthwise, unknown_weights
+from ghostdeploy.lowering.site import Site
 
 # Of the taps' magnitudes, summed: roots of polynomials of degree four come out of float64 with that much to spare.
 EXACT = 1e-9

@@ -6,11 +6,12 @@ import torch
 from torch.fx import GraphModule, Node
 
 from ghostdeploy.graph import argument, constant, new_constant, shape
-from ghostdeploy.lowering.passes.alternative import ACTIVATIONS, Alternative, Site, activated
+from ghostdeploy.lowering.passes.alternative import ACTIVATIONS, Alternative, activated
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.base import emit, operand, replace
 from ghostdeploy.lowering.passes.concatenation import joined_channels
 from ghostdeploy.lowering.passes.convolutions import geometry, is_depthwise, is_pointwise, unknown_weights
+from ghostdeploy.lowering.site import Site
 
 
 class IdentityTaps(Alternative):

@@ -8,11 +8,11 @@ import torch
 from torch.fx import GraphModule, Node
 
 from ghostdeploy.graph import argument, constant, new_constant, shape
-from ghostdeploy.lowering.passes.alternative import Site
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.base import emit, operand, replace
 from ghostdeploy.lowering.passes.concatenation import ConvolutionOfConcatenation, joined_channels
 from ghostdeploy.lowering.passes.convolutions import geometry, is_pointwise
+from ghostdeploy.lowering.site import Site
 
 
 class PointwiseOfConcatenation(ConvolutionOfConcatenation):

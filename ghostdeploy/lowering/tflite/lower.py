@@ -18,12 +18,11 @@ from ghostdeploy.lowering.passes import (
     HardSigmoidAsClamp,
     NormAffineIntoLinear,
     SplitProjection,
-    Wanted,
     WideDepthwiseAsSum,
     alternatives,
     base,
-    nowhere,
 )
+from ghostdeploy.lowering.site import Wanted, nowhere
 from ghostdeploy.lowering.tflite import versions
 from ghostdeploy.lowering.tflite.delegation import delegation
 from ghostdeploy.lowering.tflite.emission import Emission
