@@ -118,6 +118,12 @@ SPOILERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "true for a number": lambda d: d["rounds"][0].update(late=True),
     "an interval of one": lambda d: d["summary"].update(interval_ms=[1.0]),
     "agreement above one": lambda d: d["parity"].update(top1_agreement=1.5),
+    "a time beyond all": lambda d: d["rounds"][0]["samples_ns"].__setitem__(0, 10 ** 400),
+    "a run that took no time": lambda d: d["rounds"][0]["samples_ns"].__setitem__(0, 0),
+    "an interval beyond all": lambda d: d["summary"].update(interval_ms=[1.0, 1e308]),
+    "a headline that is not its runs'": lambda d: d["summary"].update(median_ms=10 * d["summary"]["median_ms"]),
+    "every run an outlier": lambda d: d["rounds"][0].update(outliers=list(range(len(d["rounds"][0]["samples_ns"])))),
+    "no round that counts": lambda d: [r.update(discarded="throttled") for r in d["rounds"]],
     "a path for a kind": lambda d: d["device"].update(kind="../../etc"),
 }
 

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from ghostdeploy import schemas
 from ghostdeploy.benchmark import result_file
+from ghostdeploy.benchmark.consistency import contradiction
 from ghostdeploy.benchmark.curve import Sustained
 from ghostdeploy.benchmark.grade import Code, Grade, Reason
 from ghostdeploy.benchmark.statistics import Method, round_medians
@@ -239,7 +240,6 @@ def _result(document: Any, path: str | Path) -> Result:
         result = records.from_json(Result, document)
     except records.RecordError as error:
         raise result_file.invalid(path, str(error)) from error
-    for number, measured in enumerate(result.rounds):
-        if any(index >= len(measured.samples_ns) for index in measured.outliers):
-            raise result_file.invalid(path, f"rounds/{number}/outliers names runs that are not there")
+    if (why := contradiction(result)) is not None:
+        raise result_file.invalid(path, why)
     return result
