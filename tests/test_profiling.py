@@ -8,10 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from ghostdeploy import export, load
 from ghostdeploy.benchmark import load_all
@@ -23,9 +25,11 @@ from ghostdeploy.errors import UsageError
 from ghostdeploy.lowering.artifact import Stretch
 from ghostdeploy.profiling import parts
 from ghostdeploy.profiling.attribution import by_block
+from ghostdeploy.profiling.profile import closed
 from ghostdeploy.profiling.record import BlockTime, OperatorKindTime, Profile
 from ghostdeploy.progress import SILENT
 from ghostdeploy.report.page import page
+from ghostdeploy.report.terminal import render_results
 from ghostdeploy.report.where import tables
 from tests.commands import Ended, ghostdeploy
 from tests.synthetic_results import synthetic
@@ -192,3 +196,30 @@ def test_a_bundle_that_its_card_no_longer_makes_is_refused(bundle: Path, tmp_pat
     pte = next(subject for subject in subjects(other) if subject.model.format == "pte")
     with pytest.raises(UsageError, match="cannot be profiled by blocks"):
         parts.parts(pte, tmp_path, SILENT)
+
+
+def test_a_profile_that_does_not_add_up_is_tried_again_and_says_so() -> None:
+    left = iter([-4.0, 3.0, 2.0, 0.5])
+
+    def measure() -> Profile:
+        return replace(PARTS, unattributed_ms=next(left))
+
+    nearest = closed(measure)
+    assert nearest.unattributed_ms == 2.0
+    assert nearest.notes[:-1] == PARTS.notes and "20% of an inference is in no operator" in nearest.notes[-1]
+    assert closed(measure) == replace(PARTS, unattributed_ms=0.5)
+    assert "40% longer than the whole" in closed(lambda: replace(PARTS, unattributed_ms=-4.0)).notes[-1]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_blocks_keep_their_names_and_digits_on_a_narrow_terminal(width: int) -> None:
+    """Six columns: two formats with three thread counts."""
+    results = [profiled(replace(PARTS, whole_ms=10.0 + i), f"model.fp32.{'pte' if i % 2 else 'tflite'} ×{i}")
+               for i in range(6)]
+    out = StringIO()
+    render_results(Console(file=out, width=width, color_system=None), results)
+    text = out.getvalue()
+    for i in range(6):
+        assert f"{10 + i}.0" in text
+    assert text.count("unattributed") == text.count("stem") == text.count("body") >= 1
+    assert "…" not in text.replace("min … p99", "")

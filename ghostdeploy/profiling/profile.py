@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from ghostdeploy.profiling.parts import Parts
 
 NS_PER_MS = 1e6
+# A profile whose parts miss the whole by more has failed, or says why. GhostNetV3 1.0x at 224 pixels: within it in five
+# of six runs on a noisy machine, once 33 %; 0.5x at 64 pixels, 0.7 ms: -15 % (.pte) and 32 % (.tflite) every time.
+OPEN, TRIES = 0.1, 3
 
 
 def refusal(subject: Subject) -> str | None:
@@ -64,16 +68,37 @@ def profiles(subject: Subject, device: Device, protocol: Protocol, progress: Pro
     jobs = [protocol.job(subject, threads, "profile") for threads in protocol.threads]
     if subject.model.format == "tflite":
         progress.stage(f"profile {subject.model.file} by LiteRT")
-        return [_by_runtime(subject, _measured(device, job, subject)) for job in jobs]
+        return [closed(partial(_by_runtime, subject, device, job)) for job in jobs]
     from ghostdeploy.profiling.parts import parts  # brings torch, and fusion
 
     with temporary_directory() as directory:
         made = parts(subject, Path(directory), progress)
         progress.stage(f"profile {subject.model.file} by {len(made.files)} blocks in turns")
-        return [_by_parts(made, _measured(device, replace(job, parts=made.files), subject)) for job in jobs]
+        return [closed(partial(_by_parts, made, subject, device, replace(job, parts=made.files))) for job in jobs]
 
 
-def _by_parts(made: Parts, found: Profiled) -> Profile:
+def closed(measure: Callable[[], Profile]) -> Profile:
+    """The first of a few profiles that adds up to its whole; of none that does, the nearest, which says so."""
+    tried: list[Profile] = []
+    while len(tried) < TRIES:
+        tried.append(measure())
+        if abs(tried[-1].unattributed_ms) <= OPEN * tried[-1].whole_ms:
+            return tried[-1]
+    best = min(tried, key=lambda profile: abs(profile.unattributed_ms) / profile.whole_ms)
+    return replace(best, notes=(*best.notes, _why_open(best)))
+
+
+def _why_open(profile: Profile) -> str:
+    share = profile.unattributed_ms / profile.whole_ms
+    if share < 0:
+        return (f"alone, the blocks take {-share:.0%} longer than the whole: each is a call of the runtime by itself, "
+                "which weighs in an inference as short as this")
+    return (f"{share:.0%} of an inference is in no operator: entering the delegate, copying in and out and the "
+            "profiling itself weigh in an inference as short as this, and so does what else the machine did")
+
+
+def _by_parts(made: Parts, subject: Subject, device: Device, job: Job) -> Profile:
+    found = _measured(device, job, subject)
     times: dict[str, float] = dict.fromkeys(made.names, 0.0)
     for name, part in zip(made.names, found.parts, strict=True):
         times[name] += part.ns
@@ -88,7 +113,8 @@ def _measured(device: Device, job: Job, subject: Subject) -> Profiled:
     return found
 
 
-def _by_runtime(subject: Subject, found: Profiled) -> Profile:
+def _by_runtime(subject: Subject, device: Device, job: Job) -> Profile:
+    found = _measured(device, job, subject)
     blocks = by_block(subject.stretches, operators(subject.path), found.parts) if subject.stretches else ()
     notes = () if blocks else (
         "operators could not be matched with the blocks of the model, so there are none here" if subject.stretches else

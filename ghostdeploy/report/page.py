@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,10 +49,15 @@ def page(results: Sequence[Result]) -> str:
     return environment.get_template("page.html.j2").render(
         rows=rows, devices=devices, models=models, kb_per_mb=KB_PER_MB,
         app_sizes=[added for format in formats if (added := app_size(format)) is not None],
-        profiles=[table for device in devices for table in where.tables(
-            [row.result for row in rows if row.device == device], [row.name for row in rows if row.device == device])],
+        profiles=[table for device in devices for table in _profiles(rows, device, alone=len(devices) == 1)],
         plots=[*_of_results(rows), *_of_models(models)], version=VERSION,
         made=datetime.now(UTC).isoformat(timespec="minutes"), data=_data(results))
+
+
+def _profiles(rows: Sequence[Row], device: str, *, alone: bool) -> Iterator[where.Table]:
+    own = [row for row in rows if row.device == device]
+    for table in where.tables([row.result for row in own], [row.name for row in own]):
+        yield table if alone else replace(table, title=f"{table.title}, on {device}")
 
 
 def _of_results(rows: Sequence[Row]) -> Iterator[Plot]:

@@ -19,6 +19,7 @@ from ghostdeploy.report.naming import milliseconds, names_of
 BLOCKS = " ▁▂▃▄▅▆▇█"
 BINS = 24
 SHOWN_SLICES = 12
+BLOCK_NAMES = 26
 UNKNOWN = "–"
 GRADE_COLOURS = {"A": "green", "B": "green", "C": "yellow", "D": "red"}
 
@@ -48,7 +49,10 @@ def render_results(console: Console, results: Sequence[Result]) -> None:
         if result.sustained is not None and not result.device.emulated:
             _sustained(console, name, result.sustained)
     for table in where.tables(results, names_of(results)):
-        _where(console, table)
+        # "NAME ms" and its share, with a space after each, beside the names of blocks.
+        wide = max(len(name) for name in table.columns) + len(" ms ") + len("100.0% ")
+        for part in where.parted(table, max(1, (console.width - BLOCK_NAMES) // wide)):
+            _where(console, part)
 
 
 def _sustained(console: Console, name: str, curve: Sustained) -> None:

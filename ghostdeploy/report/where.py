@@ -46,6 +46,14 @@ def tables(results: Sequence[Result], names: Sequence[str]) -> Iterator[Table]:
                 yield _table(f"{name}, by operator", [(name, profile)], [kinds], () if blocked else withheld)
 
 
+def parted(table: Table, most: int) -> Iterator[Table]:
+    """The table, or several of the same rows with at most `most` artifacts each; notes stand under the last."""
+    for start in range(0, len(table.columns), most):
+        own = slice(start, start + most)
+        rows = tuple((row, cells[own]) for row, cells in table.rows)
+        yield Table(table.title, table.columns[own], rows, table.notes if start + most >= len(table.columns) else ())
+
+
 def _table(title: str, group: Sequence[tuple[str, Profile]], times: Sequence[dict[str, float]],
            notes: tuple[str, ...]) -> Table:
     wholes = [profile.whole_ms for _, profile in group]
