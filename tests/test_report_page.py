@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from ghostdeploy.benchmark import save_all
+from ghostdeploy.benchmark.curve import Slice, Sustained
 from ghostdeploy.benchmark.result import Result
-from ghostdeploy.lowering.artifact import Delegation
+from ghostdeploy.lowering.artifact import Delegation, TensorSpec
 from ghostdeploy.report.page import page
 from tests.browser import rendered, screenshot
 from tests.commands import ghostdeploy
@@ -37,6 +38,7 @@ SEVERAL = (
     result(2, name="ghostnetv3_100", card="ghostnetv3_100", format="tflite", file="model.fp32.tflite"),
     phone(result(3, name="mobilenetv2_100", card="mobilenetv2_100", weights="random")),
     phone(result(4, name="mobilenetv2_100", card="mobilenetv2_100", valid=False), "ANOTHER"),
+    result(5, name="mobilenetv2_100", card="mobilenetv2_100", file="other.pte", valid=False),
 )
 
 
@@ -63,7 +65,7 @@ def figures(text: str) -> list[str | None]:
 def test_the_numbers_are_those_of_the_results() -> None:
     found = Page(page(SEVERAL)).tags
     cells = [(a["data-key"], float(a["data-value"] or "nan")) for _, a in found if "data-key" in a]
-    keys = ("median_ms", "p90_ms", "p99_ms", "min_ms", "first_ms", "load_ms")
+    keys = ("median_ms", "p90_ms", "p99_ms", "min_ms", "mean_ms", "std_ms", "first_ms", "load_ms")
     assert cells == [(key, getattr(r.summary, key)) for r in SEVERAL for key in keys]
 
 
@@ -94,8 +96,8 @@ def test_nothing_comes_from_outside() -> None:
 
 
 def test_every_plot_is_there() -> None:
-    assert figures(page(SEVERAL)) == ["distributions", "time-0", "time-1", "time-2", "time-3", "accuracy-latency",
-                                      "accuracy-flops"]
+    assert figures(page(SEVERAL)) == ["distributions", "time-0", "time-1", "time-2", "time-3",
+                                      "time-4", "accuracy-latency-0", "flops-latency-0", "accuracy-flops"]
     assert figures(page([BASE])) == ["distributions", "time-0"]
 
 
@@ -115,6 +117,35 @@ def test_published_values_carry_their_source_and_missing_ones_are_empty() -> Non
     text = Page(page(SEVERAL)).text
     assert "7.81" in text and "Kirin 9000" in text and "GhostNetV3 1.0x, phone:" in text
     assert "MobileNetV2 1.0x, CPU:" not in text
+
+
+def test_only_what_was_measured_at_the_cards_own_size_stands_beside_the_paper() -> None:
+    small = replace(SEVERAL[0], model=replace(SEVERAL[0].model, inputs=(TensorSpec("x", (1, 3, 64, 64), "float32",
+                                                                                   "nchw"),)))
+    assert 'id="published"' not in page([small])
+    whole = replace(small, model=replace(small.model, inputs=(TensorSpec("x", (1, 224, 224, 3), "float32", "nhwc"),)))
+    assert 'id="published"' in page([whole])
+
+
+def test_a_latency_that_may_not_be_quoted_is_marked_and_never_taken_for_one_that_may() -> None:
+    quick = replace(SEVERAL[4], summary=replace(SEVERAL[4].summary, median_ms=1.0))
+    table = page([quick, SEVERAL[0]]).split('id="published"')[1].split("</table>")[0]
+    assert "<td>1.00 *</td>" in table and "<td>5.00</td>" in table
+    good = replace(quick, summary=replace(quick.summary, median_ms=7.0, valid=True))
+    assert "<td>7.00</td>" in page([quick, good]).split('id="published"')[1].split("</table>")[0]
+
+
+def test_devices_tell_equal_names_apart_in_the_distributions() -> None:
+    text = page([phone(result(1)), phone(result(2), "ANOTHER")])
+    drawn = text.split('id="distributions"')[1].split("</figure>")[0]
+    assert "R58M123ABC" in drawn and "ANOTHER" in drawn
+
+
+def test_clocks_and_temperature_of_a_curve_are_drawn() -> None:
+    state = replace(BASE.rounds[0].before, thermal=41.0, clocks_khz=(1_800_000, None))
+    curve = Sustained(0.5, state, tuple(Slice(10.0 * i, 100, 10.0, 5.0, 6.0, state) for i in range(3)), 200.0, 190.0)
+    drawn = page([replace(BASE, sustained=curve)]).split('id="sustained-0"')[1].split("</figure>")[0]
+    assert "°C" in drawn and "GHz" in drawn
 
 
 def test_two_computers_have_a_column_each() -> None:
@@ -141,7 +172,7 @@ def test_names_cannot_break_out() -> None:
 
 def test_the_same_results_give_the_same_plots() -> None:
     drawn = [re.findall(r"<svg.*?</svg>", page(SEVERAL), re.DOTALL) for _ in range(2)]
-    assert drawn[0] == drawn[1] and len(drawn[0]) == 7
+    assert drawn[0] == drawn[1] and len(drawn[0]) == 9
 
 
 @pytest.mark.browser
@@ -150,7 +181,7 @@ def test_a_browser_draws_it_without_a_word(tmp_path: Path) -> None:
     path.write_text(page(SEVERAL))
     made = rendered(path)
     assert made.console == ()
-    assert figures(made.dom) == figures(path.read_text()) and made.dom.count("<svg") == 7
+    assert figures(made.dom) == figures(path.read_text()) and made.dom.count("<svg") == 9
     cells = [a["data-value"] for _, a in Page(made.dom).tags if "data-key" in a]
     assert cells[0] == str(SEVERAL[0].summary.median_ms)
 

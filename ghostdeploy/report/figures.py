@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 
 from ghostdeploy.benchmark.curve import Sustained
 from ghostdeploy.benchmark.result import Result, Round
-from ghostdeploy.report.published import Standing
+from ghostdeploy.device.base import DeviceState
 
 # Readable on white and on near-black alike (WCAG contrast of 3 and more against both, for graphics).
 COLOURS = ("#3b82f6", "#f97316", "#10a37f", "#a855f7", "#ef4444", "#0ea5b7")
@@ -74,21 +75,34 @@ def over_time(result: Result, name: str, colour: str) -> str:
 
 
 def sustained(curve: Sustained, name: str, colour: str) -> str:
-    """Median and 90th percentile of each slice over the minutes, and the temperature where the device tells it."""
+    """Median and 90th percentile of each slice over the minutes; temperature and clocks where the device tells them."""
     minutes = [each.at_s / 60 for each in curve.slices]
     with _figure(f"sustained {name} {minutes[-1]}", 2.4) as (axes, svg):
         axes.plot(minutes, [each.median_ms for each in curve.slices], ".-", color=colour, label="median")
         axes.plot(minutes, [each.p90_ms for each in curve.slices], "--", lw=1, color=colour, label="p90")
         axes.set_ylabel("ms")
         axes.set_xlabel("minutes without a pause")
-        warm = [(at, each.state.thermal) for at, each in zip(minutes, curve.slices, strict=True)
-                if each.state.thermal is not None]
-        if warm:
-            beside = axes.twinx()
-            beside.plot(*zip(*warm, strict=True), ":", color=INK, label="°C")
-            beside.set_ylabel("°C, dotted")
+        states = [each.state for each in curve.slices]
+        _beside(axes, minutes, [state.thermal for state in states], "°C, dotted", ":", 1.0)
+        _beside(axes, minutes, [_fastest_ghz(state) for state in states], "GHz, dash-dotted", "-.", 1.12)
         axes.legend(loc="best", frameon=False)
     return svg()
+
+
+def _beside(axes: Any, minutes: Sequence[float], values: Sequence[float | None], label: str, line: str,
+            place: float) -> None:
+    """One more curve with a scale of its own at the right edge, where there are values."""
+    known = [(at, value) for at, value in zip(minutes, values, strict=True) if value is not None]
+    if known:
+        beside = axes.twinx()
+        beside.spines.right.set(visible=True, position=("axes", place))
+        beside.plot(*zip(*known, strict=True), line, color=INK)
+        beside.set_ylabel(label)
+
+
+def _fastest_ghz(state: DeviceState) -> float | None:
+    clocks = [khz for khz in state.clocks_khz if khz is not None]
+    return max(clocks) / 1e6 if clocks else None
 
 
 def _events(measured: Round) -> tuple[str, ...]:
@@ -104,20 +118,27 @@ def _events(measured: Round) -> tuple[str, ...]:
     return tuple(found)
 
 
-def accuracy(standings: Sequence[Standing], against: str, label: str, value: Callable[[Standing], float | None]) -> str:
-    """Published top-1 against something of each model: the paper's figure 5."""
-    with _figure(f"accuracy {against}", 3.6) as (axes, svg):
-        families = list(dict.fromkeys(standing.family for standing in standings))
-        for standing in standings:
-            x = value(standing)
-            if x is None or standing.top1 is None:
-                continue
-            colour = COLOURS[families.index(standing.family) % len(COLOURS)]
-            axes.plot([x], [standing.top1.value], "o", ms=6, color=colour)
-            axes.annotate(standing.title, (x, standing.top1.value), xytext=(5, 3), textcoords="offset points",
-                          fontsize=8)
-        axes.set_xlabel(label)
-        axes.set_ylabel("top-1 %, published")
+@dataclass(frozen=True)
+class Point:
+    """A model in a plot of all of them; `hollow` where its measured value may not be quoted."""
+
+    title: str
+    family: str
+    x: float
+    y: float
+    hollow: bool = False
+
+
+def scatter(points: Sequence[Point], salt: str, across: str, up: str) -> str:
+    """One dot a model, a colour a family: the paper's figure 5."""
+    with _figure(salt, 3.6) as (axes, svg):
+        families = list(dict.fromkeys(point.family for point in points))
+        for point in points:
+            colour = COLOURS[families.index(point.family) % len(COLOURS)]
+            axes.plot([point.x], [point.y], "o", ms=6, color=colour, mfc="none" if point.hollow else colour)
+            axes.annotate(point.title, (point.x, point.y), xytext=(5, 3), textcoords="offset points", fontsize=8)
+        axes.set_xlabel(across)
+        axes.set_ylabel(up)
         axes.margins(0.15)
     return svg()
 

@@ -15,9 +15,12 @@ from ghostdeploy.benchmark.assembly import KB_PER_MB
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.report import figures, where
 from ghostdeploy.report.app_size import app_size
+from ghostdeploy.report.figures import Point
 from ghostdeploy.report.naming import milliseconds, names_of
 from ghostdeploy.report.published import Standing, standings
 from ghostdeploy.version import VERSION
+
+FEWEST = 2      # models in a plot of models: one dot says nothing
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def page(results: Sequence[Result]) -> str:
         rows=rows, devices=devices, models=models, kb_per_mb=KB_PER_MB,
         app_sizes=[added for format in formats if (added := app_size(format)) is not None],
         profiles=[table for device in devices for table in _profiles(rows, device, alone=len(devices) == 1)],
-        plots=[*_of_results(rows), *_of_models(models)], version=VERSION,
+        plots=[*_of_results(rows), *_of_models(models, devices)], version=VERSION,
         made=datetime.now(UTC).isoformat(timespec="minutes"), data=_data(results))
 
 
@@ -66,7 +69,7 @@ def _of_results(rows: Sequence[Row]) -> Iterator[Plot]:
     if real:
         yield _plot("distributions", "Every run that counts, but for flagged outliers; dots are the medians of rounds, "
                     "bars the 95 % interval of the headline.",
-                    figures.distributions([row.result for row in real], [row.name for row in real]))
+                    figures.distributions([row.result for row in real], _labels(real)))
     for number, row in enumerate(real):
         colour = figures.COLOURS[number % len(figures.COLOURS)]
         yield _plot(f"time-{number}", f"{row.name} on {row.device}: every run, in order; crosses are outliers, at "
@@ -80,14 +83,31 @@ def _of_results(rows: Sequence[Row]) -> Iterator[Plot]:
                         figures.sustained(curve, row.name, colour))
 
 
-def _of_models(models: Sequence[Standing]) -> Iterator[Plot]:
-    """The paper's figure 5, twice."""
-    shown = [model for model in models if model.top1 and model.lowest_ms()]
-    if shown:
-        yield _plot("accuracy-latency", "Published accuracy against our lowest valid fp32 latency, one thread.",
-                    figures.accuracy(shown, "latency", "ms, measured", lambda model: model.lowest_ms()))
-        yield _plot("accuracy-flops", "Published accuracy against multiply-adds, computed at 224x224.",
-                    figures.accuracy(shown, "flops", "million multiply-adds", lambda model: model.macs / 1e6))
+def _labels(rows: Sequence[Row]) -> list[str]:
+    """Names, with the device below where there are several."""
+    alone = len({row.device for row in rows}) == 1
+    return [row.name if alone else f"{row.name}\n{row.device}" for row in rows]
+
+
+def _of_models(models: Sequence[Standing], devices: Sequence[str]) -> Iterator[Plot]:
+    """The paper's figure 5: for each device accuracy and multiply-adds against latency, and once against each other."""
+    for number, device in enumerate(devices):
+        timed = [(model, found) for model in models if (found := model.lowest(device)) is not None]
+        told = f"our lowest fp32 latency, one thread, on {device}; hollow where it may not be quoted."
+        named = [(model, model.top1, found) for model, found in timed if model.top1]
+        if len(named) >= FEWEST:
+            yield _plot(f"accuracy-latency-{number}", f"Published accuracy against {told}", figures.scatter(
+                [Point(m.title, m.family, found.ms, top1.value, not found.valid) for m, top1, found in named],
+                f"accuracy latency {device}", "ms, measured", "top-1 %, published"))
+        if len(timed) >= FEWEST:
+            yield _plot(f"flops-latency-{number}", f"Multiply-adds against {told}", figures.scatter(
+                [Point(m.title, m.family, found.ms, m.macs / 1e6, not found.valid) for m, found in timed],
+                f"flops latency {device}", "ms, measured", "million multiply-adds"))
+    known = [(model, model.top1) for model in models if model.top1]
+    if len(known) >= FEWEST:
+        yield _plot("accuracy-flops", "Published accuracy against multiply-adds, computed at the card's input size.",
+                    figures.scatter([Point(m.title, m.family, m.macs / 1e6, top1.value) for m, top1 in known],
+                                    "accuracy flops", "million multiply-adds", "top-1 %, published"))
 
 
 def _plot(identity: str, caption: str, svg: str) -> Plot:

@@ -12,6 +12,14 @@ from ghostdeploy.zoo import Card, Published
 
 
 @dataclass(frozen=True)
+class Lowest:
+    """A latency in milliseconds, and whether it may be quoted."""
+
+    ms: float
+    valid: bool
+
+
+@dataclass(frozen=True)
 class Standing:
     """A model of the zoo with what was published of it, and the results that are its own. Nothing is made up: None is
     what no source gives."""
@@ -25,20 +33,31 @@ class Standing:
     cpu_ms: Published | None
     results: tuple[Result, ...]
 
-    def lowest_ms(self, device: str | None = None) -> float | None:
-        """The lowest latency in float32 with one thread that may be quoted; on the device of this title, or on any."""
-        return min((r.summary.median_ms for r in self.results if r.summary.valid and r.model.precision == "fp32"
-                    and r.protocol.threads == 1 and not r.device.emulated and device in (None, r.device.title)),
-                   default=None)
+    def lowest(self, device: str) -> Lowest | None:
+        """The lowest latency in float32 with one thread on the device of this title, of those that may be quoted; if
+        there are none, of the others."""
+        own = [Lowest(r.summary.median_ms, r.summary.valid) for r in self.results
+               if r.model.precision == "fp32" and r.protocol.threads == 1 and not r.device.emulated
+               and r.device.title == device]
+        return min(own, key=lambda found: (not found.valid, found.ms), default=None)
 
 
 def standings(results: Sequence[Result]) -> tuple[Standing, ...]:
-    """One for every model of the zoo among the results, in the order of the zoo."""
+    """One for every model of the zoo among the results, in the order of the zoo.
+
+    Results at another input size than the card's do not stand beside what was published, and are left out.
+    """
     found: dict[str, list[Result]] = {}
     for result in results:
         if result.model.card is not None:
             found.setdefault(result.model.card, []).append(result)
-    return tuple(_standing(card, found[card.name]) for card in _known(found) if card is not None)
+    alike = ((card, [result for result in found[card.name] if _at_its_size(result, card)]) for card in _known(found))
+    return tuple(_standing(card, own) for card, own in alike if own)
+
+
+def _at_its_size(result: Result, card: Card) -> bool:
+    side = card.preprocessing.input_size
+    return result.model.inputs is None or sorted(result.model.inputs[0].shape) == sorted((1, 3, side, side))
 
 
 def _known(names: dict[str, list[Result]]) -> list[Card]:
