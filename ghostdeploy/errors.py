@@ -285,6 +285,12 @@ class FetchFailed(DeviceError):
     code = "fetch-failed"
 
 
+class Undecided(CheckFailed):
+    """Raised by `compare --fail-unstable` where no verdict could be reached."""
+
+    code = "undecided"
+
+
 class Regression(CheckFailed):
     """Raised when a comparison found a slowdown above `--fail-above`."""
 

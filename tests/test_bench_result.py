@@ -31,7 +31,7 @@ from tests.synthetic_results import synthetic
 def evidence(width: float = 0.005, **changes: Any) -> Evidence:
     interval = Interval(1e6 * (1 - width / 2), 1e6 * (1 + width / 2), 0.95, "student-t-rounds")
     steady = Evidence(median=1e6, interval=interval, runs=100, converged=[True] * 5, stable=[True] * 5, mismatch=None,
-                      threads=(1, 1), cpus=((1,), (1,)), outliers=0, preempted=0, late=0)
+                      threads=(1, 1), cpus=((1,), (1,)), outliers=(), late=0)
     return replace(steady, **changes)
 
 
@@ -53,7 +53,8 @@ def test_the_grade_follows_the_interval(width: float, grade: str, valid: bool) -
     ({"threads": (4, 1), "cpus": (None, (0, 1))}, "threads-differ", True, "A"),
     ({"threads": (4, 4), "cpus": ((0, 1), (0, 1))}, "cpus-too-few", False, "A"),
     ({"cpus": ((1,), (0, 1))}, "cpus-differ", False, "A"),
-    ({"outliers": 3, "preempted": 2}, "outliers", True, "A"),
+    ({"outliers": [("in rounds in which the process lost its core", 3)]}, "outliers", True, "A"),
+    ({"throttled": ["clocks were lowered"]}, "throttled", False, "C"),
     ({"late": 1}, "deadlines-missed", True, "A"),
     ({"drift": 0.05}, "drift", True, "C"),
     ({"drift": -0.03}, "drift", True, "C"),

@@ -44,7 +44,18 @@ def test_a_regression_ends_with_5_and_is_written_down(files: tuple[Path, Path], 
     assert "**slower**" in (tmp_path / "m.md").read_text()
     quiet = ghostdeploy("compare", *files, "--fail-above", "1.03", "--json")
     assert quiet.code == 5 and quiet.json["verdict"] == "slower"
+    assert quiet.json["regressed"] is True and quiet.json["fail_above"] == 1.03
     assert ghostdeploy("compare", *files, "--fail-above", "1.10").code == 0
+
+
+def test_without_a_verdict_it_fails_where_that_is_asked(files: tuple[Path, Path], tmp_path: Path) -> None:
+    scaled(1.019).save(tmp_path / "near.json")
+    words = ("compare", files[0], tmp_path / "near.json", "--fail-above", "1.03")
+    assert ghostdeploy(*words).code == 0
+    ended = ghostdeploy(*words, "--fail-unstable")
+    assert ended.code == 5 and "[undecided]" in ended.stderr and "1 of 1 comparisons" in ended.stderr
+    ended = ghostdeploy(*words, "--fail-unstable", "--json")
+    assert ended.code == 5 and ended.json["verdict"] == "unstable" and ended.json["regressed"] is False
 
 
 def test_what_cannot_be_compared(files: tuple[Path, Path], tmp_path: Path) -> None:

@@ -68,6 +68,20 @@ def test_a_drift_that_both_share_is_no_difference() -> None:
     assert judge(result(*warming), result(*warming[::-1])).verdict == "unstable"
 
 
+def test_an_interval_beyond_the_threshold_and_too_wide_to_tell_says_both() -> None:
+    noise = (1.1, 1.2, 1.3, 1.5, 2.0, 2.5, 3.0)
+    found = judge(STEADY, result(*(m * n for m, n in zip(MEDIANS_MS, noise, strict=True))))
+    assert found.interval[0] > 1.02 and found.verdict == "unstable"
+    assert "all of it beyond 2%" in found.reasons[0].text
+
+
+def test_markdown_says_which_row_a_note_belongs_to() -> None:
+    near = judge(STEADY, scaled(1.019))
+    text = markdown([near, replace(near, b=replace(near.b, threads=2))])
+    notes = [line for line in text.splitlines() if line.startswith("- ")]
+    assert len(notes) == 2 and notes[0] != notes[1] and "×2: the ratio may be" in notes[1]
+
+
 def test_on_a_noisy_machine_only_a_large_difference_is_told() -> None:
     """Ratios like these in seven rounds were those of an artifact and its own copy."""
     noise = (0.84, 0.86, 0.90, 0.92, 0.93, 0.95, 0.98)

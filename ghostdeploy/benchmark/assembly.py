@@ -10,6 +10,7 @@ import numpy as np
 
 from ghostdeploy.benchmark import statistics
 from ghostdeploy.benchmark.grade import Evidence, Judgement, judge
+from ghostdeploy.benchmark.outlier_causes import causes
 from ghostdeploy.benchmark.protocol import Protocol
 from ghostdeploy.benchmark.result import SCHEMA_VERSION, ProtocolRecord, Result, Round, Summary
 from ghostdeploy.benchmark.round import Attempt
@@ -74,7 +75,7 @@ def _evidence(rounds: tuple[Round, ...], protocol: Protocol, threads: int, misma
         converged=[r.warm_up.converged for r in rounds], stable=[r.stable for r in rounds], mismatch=mismatch,
         threads=(threads, max((r.threads for r in rounds), key=lambda found: abs(found - threads))),
         cpus=(protocol.cpus, tuple(sorted({cpu for r in rounds for cpu in r.cpus}))),
-        outliers=sum(len(r.outliers) for r in rounds), preempted=sum(r.preempted for r in rounds),
+        outliers=causes(rounds),
         late=sum(r.late for r in rounds), memory_failure=memory_failure, drift=statistics.drift(samples))
 
 

@@ -20,6 +20,7 @@ GRADES: tuple[tuple[Grade, float], ...] = (("A", 0.01), ("B", 0.02), ("C", 0.05)
 VALID_WIDTH = 0.05
 ONE_ROUND_GRADE: Grade = "C"     # process-to-process differences are the larger part (executorch#8603), and not seen
 UNWARM_GRADE: Grade = "C"
+THROTTLED_GRADE: Grade = "C"
 
 # Of latency within a round, first third to last. The smallest difference that is worth a verdict: a model that is still
 # getting slower by as much has no one latency. Chance alone makes 0.3 % of 1 % of noise in
@@ -44,7 +45,7 @@ class Evidence:
 
     `mismatch` is the failed comparison in words, `memory_failure` what stopped the memory pass, `throttled` why rounds
     that count should not, `findings` the names of what was allowed to stand, `drift` how much slower rounds end than
-    they begin.
+    they begin, `outliers` how many there are for each cause, in words.
     """
 
     median: float
@@ -55,8 +56,7 @@ class Evidence:
     mismatch: str | None
     threads: tuple[int, int]
     cpus: tuple[tuple[int, ...] | None, tuple[int, ...]]
-    outliers: int
-    preempted: int
+    outliers: Sequence[tuple[str, int]]
     late: int
     memory_failure: str | None = None
     emulated: bool = False
@@ -89,6 +89,8 @@ def _grade(evidence: Evidence) -> Grade:
         found = max(found, UNWARM_GRADE)
     if abs(evidence.drift) > DRIFT:
         found = max(found, DRIFTING_GRADE)
+    if evidence.throttled:
+        found = max(found, THROTTLED_GRADE)
     return "D" if evidence.mismatch or not all(evidence.stable) or _too_few(evidence) else found
 
 
@@ -153,8 +155,9 @@ def _remarks(evidence: Evidence) -> list[Reason]:
             "faster: a clock that rises, or a program that ended meanwhile; measure again"
         reasons.append(Reason("drift", f"rounds end {abs(evidence.drift):.1%} {way}", False))
     if evidence.outliers:
-        reasons.append(Reason("outliers", f"{evidence.outliers} runs are outliers; the process lost its core "
-                              f"{evidence.preempted} times while measuring", False))
+        told = ", ".join(f"{count} {cause}" for cause, count in evidence.outliers)
+        reasons.append(Reason("outliers", f"{sum(count for _, count in evidence.outliers)} runs are outliers: {told}",
+                              False))
     if evidence.memory_failure:
         reasons.append(Reason("memory-unknown", f"the memory pass failed, the times stand: {evidence.memory_failure}",
                               False))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ghostdeploy.cli.conditions import PhoneOptions, with_phone_options
 from ghostdeploy.cli.options import counts
 from ghostdeploy.cli.output import JsonFlag, check_output, emit, stages
-from ghostdeploy.errors import Regression, UsageError
+from ghostdeploy.errors import Regression, Undecided, UsageError
 from ghostdeploy.writing import write_whole
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def compare(
     fail_above: Annotated[float | None, typer.Option(
         "--fail-above", metavar="RATIO", help="Exit 5 if B is certainly slower, and by more than this; e.g. 1.03.")
     ] = None,
+    fail_unstable: Annotated[bool, typer.Option(
+        "--fail-unstable", help="Exit 5 too where the rounds are too noisy for a verdict.")] = False,
     allow_differences: Annotated[bool, typer.Option(
         "--allow-differences", help="Compare across devices, runtimes, thread counts or input sizes.")] = False,
     junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML there.")] = None,
@@ -66,19 +68,36 @@ def compare(
             write_whole(junit, report.junit(found, fail_above))
         if markdown is not None:
             write_whole(markdown, report.markdown(found))
-    documents = [each.document() for each in found]
+    documents = [_document(each, fail_above) for each in found]
     emit(documents[0] if len(documents) == 1 else {"comparisons": documents},
          lambda console: report.render_comparisons(console, found), as_json=as_json)
-    _fail(found, fail_above, as_json=as_json)
-
-
-def _fail(found: Sequence[Comparison], limit: float | None, *, as_json: bool) -> None:
-    slower = [each for each in found if limit is not None and each.regressed(limit)]
-    if not slower:
+    failure = _regression(found, fail_above) or (_undecided(found) if fail_unstable else None)
+    if failure is None:
         return
     if as_json:    # the document says it already, and there is only one document
-        raise typer.Exit(Regression.exit_code)
+        raise typer.Exit(failure.exit_code)
+    raise failure
+
+
+def _document(found: Comparison, limit: float | None) -> dict[str, Any]:
+    """The comparison, with what `--fail-above` asked and found if it was given."""
+    asked = {} if limit is None else {"fail_above": limit, "regressed": found.regressed(limit)}
+    return {**found.document(), **asked}
+
+
+def _regression(found: Sequence[Comparison], limit: float | None) -> Regression | None:
+    slower = [each for each in found if limit is not None and each.regressed(limit)]
+    if not slower:
+        return None
     worst = max(slower, key=lambda each: each.ratio)
-    raise Regression(f"{worst.b.file} takes {worst.ratio:.3f} times as long as {worst.a.file}",
-                     f"the limit is {limit:g}, and the interval goes from {worst.interval[0]:.3f} to "
-                     f"{worst.interval[1]:.3f}", "find what made it slower, or raise --fail-above")
+    return Regression(f"{worst.b.file} takes {worst.ratio:.3f} times as long as {worst.a.file}",
+                      f"the limit is {limit:g}, and the interval goes from {worst.interval[0]:.3f} to "
+                      f"{worst.interval[1]:.3f}", "find what made it slower, or raise --fail-above")
+
+
+def _undecided(found: Sequence[Comparison]) -> Undecided | None:
+    open_ = [each for each in found if each.verdict == "unstable"]
+    if not open_:
+        return None
+    return Undecided(f"{len(open_)} of {len(found)} comparisons have no verdict", open_[0].reasons[0].text,
+                     "take more --rounds on a quieter machine, or leave --fail-unstable out")

@@ -28,6 +28,11 @@ def matched(ours: Sequence[T], theirs: Sequence[T], key: Callable[[T], Hashable]
     if not pairs:
         raise ResultsIncomparable("nothing of A belongs to anything of B",
                                   "no two have the same format, precision and threads", "name single artifacts")
-    if alone := sorted(str(name) for name in mine.keys() ^ other.keys()):
+    if alone := sorted(_told(name) for name in mine.keys() ^ other.keys()):
         progress.note(f"only on one side, and left out: {', '.join(alone)}")
     return pairs
+
+
+def _told(name: Hashable) -> str:
+    """A key in words: format, precision and threads, as far as it has them."""
+    return " ".join(str(part) for part in name if part is not None) if isinstance(name, tuple) else str(name)

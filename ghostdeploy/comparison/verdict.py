@@ -124,9 +124,11 @@ def _verdict(found: Ratio, threshold: float) -> tuple[Verdict, list[Remark]]:
         return "faster", []
     if 1 / limit <= found.low and found.high <= limit:
         return "same", []
+    beyond = found.low > limit or found.high < 1 / limit
+    why = (f"all of it beyond {threshold:.0%}, and yet wider than a difference that so noisy rounds can show" if beyond
+           else f"neither within {threshold:.0%} nor clearly beyond")
     return "unstable", [Remark("interval-too-wide", f"the ratio may be anything from {found.low:.3f} to "
-                               f"{found.high:.3f}, which is neither within {threshold:.0%} nor clearly beyond: "
-                               "take more --rounds, or close programs")]
+                               f"{found.high:.3f}, {why}: take more --rounds, or close programs")]
 
 
 def _invalid(results: Sequence[Result], interleaved: bool) -> Remark:

@@ -31,7 +31,9 @@ def markdown(comparisons: Sequence[Comparison]) -> str:
         cells = (_names(found), f"**{found.verdict}**", f"{found.ratio:.3f}", interval, f"{found.a.median_ms:.2f}",
                  f"{found.b.median_ms:.2f}")
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    lines += ["", *dict.fromkeys(f"- {remark.text}" for found in comparisons for remark in found.reasons)]
+    alone = len(comparisons) == 1
+    lines += ["", *(f"- {'' if alone else _names(found) + ': '}{remark.text}"
+                    for found in comparisons for remark in found.reasons)]
     return "\n".join(lines).rstrip() + "\n"
 
 
