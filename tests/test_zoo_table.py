@@ -9,7 +9,7 @@ import pytest
 
 from ghostdeploy.benchmark.result import load_all
 from ghostdeploy.benchmark.run import Setting
-from ghostdeploy.benchmark.zoo_run import Measured, measure_zoo
+from ghostdeploy.benchmark.zoo_run import SCRATCH, Measured, measure_zoo
 from ghostdeploy.cli.table import incomplete
 from ghostdeploy.errors import UsageError, WriteFailed
 from ghostdeploy.report.zoo_table import markdown
@@ -44,8 +44,10 @@ def test_what_was_measured_otherwise_is_measured_again(tmp_path: Path, other: Se
 
 def test_a_damaged_file_is_measured_again(tmp_path: Path) -> None:
     (tmp_path / "shufflenet_v2_x1_0.json").write_text('{"schema_version": 1')
+    (tmp_path / SCRATCH / "half a bundle").mkdir(parents=True)      # what a run leaves that was killed outright
     (made,) = measure_zoo(["shufflenet_v2_x1_0"], tmp_path, SETTING, ("tflite",))
     assert made.results and json.loads((tmp_path / "shufflenet_v2_x1_0.json").read_text())["schema_version"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["shufflenet_v2_x1_0.json"]
 
 
 def test_a_model_that_fails_does_not_take_the_others_along(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class Interval:
 
 
 def round_medians(rounds: Samples) -> Values:
-    """The median of each round."""
+    """The median of each round, and all else is of these: runs of a process are not independent (executorch#8603)."""
     return np.array([np.median(samples) for samples in rounds], np.float64)
 
 
@@ -68,7 +68,7 @@ def interval(rounds: Samples) -> Interval:
 
 
 def _student(medians: Values) -> Interval:
-    """Student's t interval of the mean of the round medians: around the mean, where it has its coverage.
+    """Student's t interval (1908, Biometrika 6) of the mean of the round medians: around the mean, where it covers.
 
     The headline, their median, lies inside all the same: it is within one standard deviation of the mean, and half the
     interval is 1.24 of them for 5 rounds, more for fewer.
@@ -161,8 +161,9 @@ def deviation(rounds: Samples) -> float:
 def drift(rounds: Samples) -> float:
     """How much slower the last third of a round's runs is than the first, relative; the median over the rounds.
 
-    Medians of thirds, so that no outlier is taken for a drift; 0 for rounds of fewer than 3 runs. It is a size and no
-    test: runs that resemble each other fool every test of trends.
+    Medians of thirds, so that no outlier is taken for a drift (Tukey's resistant line takes thirds for the same reason:
+    Exploratory Data Analysis, 1977); 0 for rounds of fewer than 3 runs. It is a size and no test: runs that
+    resemble each other fool every test of trends.
     """
     values = [np.asarray(samples, np.float64) for samples in rounds if len(samples) >= 3]
     thirds = [(np.median(v[:len(v) // 3]), np.median(v[-(len(v) // 3):])) for v in values]

@@ -49,8 +49,8 @@ def sustain(subject: Subject, threads: int, median_ms: float, device: Device, co
         while len(slices) < LEAST_SLICES or time.monotonic() - start < 60 * minutes:
             at = time.monotonic() - start
             if not slices or at // 60 > slices[-1].at_s // 60:
-                progress.stage(f"{subject.model.file} without a pause, minute {int(at // 60) + 1} of "
-                               f"{math.ceil(minutes)}")
+                progress.stage(f"{subject.model.file}, {threads} thread(s), without a pause, "
+                               f"minute {int(at // 60) + 1} of {math.ceil(minutes)}")
             slices.append(_slice(device, job, subject, at))
     except GhostdeployError as error:
         if not slices:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from ghostdeploy.lowering.artifact import Format
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.version import VERSION
 from ghostdeploy.writing import make_directory
+
+SCRATCH = ".ghostdeploy-scratch"
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def measure_zoo(models: Sequence[str], directory: Path, setting: Setting, format
                 return Measured(name, kept)
             progress.note(f"{name}: {number} of {len(models)}")
             try:
-                results = _exported_and_measured(name, target, protocol, setting, formats, progress)
+                results = _exported_and_measured(name, directory, target, protocol, setting, formats, progress)
             except (DeviceError, UsageError, WriteFailed):
                 raise
             except GhostdeployError as error:
@@ -64,10 +67,22 @@ def measure_zoo(models: Sequence[str], directory: Path, setting: Setting, format
         return [measured(number, name) for number, name in enumerate(models, 1)]
 
 
-def _exported_and_measured(name: str, target: Device, protocol: Protocol, setting: Setting, formats: Sequence[Format],
-                           progress: Progress) -> list[Result]:
-    with tempfile.TemporaryDirectory(prefix="ghostdeploy-table-") as scratch:
-        bundle = export(load(model=name, random_weights=True), Path(scratch) / name, formats=formats,
+@contextmanager
+def _scratch(directory: Path) -> Iterator[Path]:
+    """Room for one bundle below the table's own directory, where the next run finds what a killed one left."""
+    place = directory / SCRATCH
+    shutil.rmtree(place, ignore_errors=True)
+    make_directory(place)
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _exported_and_measured(name: str, directory: Path, target: Device, protocol: Protocol, setting: Setting,
+                           formats: Sequence[Format], progress: Progress) -> list[Result]:
+    with _scratch(directory) as scratch:
+        bundle = export(load(model=name, random_weights=True), scratch / name, formats=formats,
                         progress=progress)
         return measure(subjects(bundle.path), target, protocol, progress, setting.wishes)
 
@@ -82,8 +97,8 @@ def _kept(file: Path, device: DeviceInfo, protocol: Protocol, formats: Sequence[
     except GhostdeployError as error:
         progress.note(f"measured again: {error.what}: {error.why}")
         return None
-    asked = {(VERSION, device.title, protocol.runs, protocol.rounds, threads, protocol.cpus, format)
+    asked = {(VERSION, device.title, device.size, protocol.runs, protocol.rounds, threads, protocol.cpus, format)
              for threads in protocol.threads for format in formats}
-    held = {(r.ghostdeploy, r.device.title, r.protocol.runs, r.protocol.rounds, r.protocol.threads, r.protocol.cpus,
-             r.model.format) for r in found}
+    held = {(r.ghostdeploy, r.device.title, r.device.size, r.protocol.runs, r.protocol.rounds, r.protocol.threads,
+             r.protocol.cpus, r.model.format) for r in found}
     return tuple(found) if held == asked else None

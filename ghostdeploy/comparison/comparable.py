@@ -96,6 +96,7 @@ def _cadence(result: Result) -> str:
 
 SHARED: dict[str, Callable[[Result], str]] = {
     "device": lambda result: result.device.title,       # this very phone: two of a model differ by more than changes do
+    "cores and memory": lambda result: result.device.size,
     "system": _system, "runtime": _runtime, "input size": lambda result: _shapes(result.model),
     "threads": lambda result: str(result.protocol.threads), "CPUs": _cpus, "cadence": _cadence,
     "artifacts in a process": lambda result: str(result.protocol.together),

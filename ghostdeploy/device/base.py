@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ghostdeploy.device.control import Control, Wishes
 
 Kind = Literal["local", "android"]
+KB_PER_GIB = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,11 @@ class DeviceInfo:
     def title(self) -> str:
         """The name of this very device: two phones of one model are told apart."""
         return f"{self.name} ({self.serial})" if self.kind == "android" else self.name
+
+    @property
+    def size(self) -> str:
+        """Cores and memory: virtual machines of other sizes bear the same processor's name."""
+        return f"{len(self.cores)} cores, {round(self.memory_kb / KB_PER_GIB)} GiB"
 
 
 @dataclass(frozen=True)
