@@ -100,7 +100,7 @@ def _of_models(models: Sequence[Standing], devices: Sequence[str]) -> Iterator[P
                 [Point(m.title, m.family, found.ms, top1.value, not found.valid) for m, top1, found in named],
                 f"accuracy latency {device}", "ms, measured", "top-1 %, published"))
         if len(timed) >= FEWEST:
-            yield _plot(f"flops-latency-{number}", f"Multiply-adds (computed at 224x224) against {told}", figures.scatter(
+            yield _plot(f"flops-latency-{number}", f"Multiply-adds at 224x224 against {told}", figures.scatter(
                 [Point(m.title, m.family, found.ms, m.macs / 1e6, not found.valid) for m, found in timed],
                 f"flops latency {device}", "ms, measured", "million multiply-adds"))
     known = [(model, model.top1) for model in models if model.top1]
