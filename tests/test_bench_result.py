@@ -23,7 +23,7 @@ from ghostdeploy.benchmark.grade import Evidence, judge
 from ghostdeploy.benchmark.result import Result, load_all, save_all
 from ghostdeploy.benchmark.statistics import Interval
 from ghostdeploy.errors import FileMissing, FileUnreadable, ResultInvalid, WriteFailed
-from ghostdeploy.report.terminal import histogram, render_results
+from ghostdeploy.report.terminal import histogram, render_results, sparkline
 from tests.disks import small_disk
 from tests.synthetic_results import synthetic
 
@@ -204,6 +204,14 @@ def test_the_report_says_what_the_result_says(width: int) -> None:
 def test_the_report_says_when_nothing_was_checked() -> None:
     assert "was not checked" in rendered([synthetic(golden=False)], 100)
     assert "was not checked" not in rendered([synthetic()], 100)
+
+
+def test_the_sparkline_follows_the_order_of_the_runs() -> None:
+    made = synthetic()
+    rising = [replace(r, samples_ns=tuple(1_000_000 * (1 + number) for _ in r.samples_ns))
+              for number, r in enumerate(made.rounds)]
+    assert sparkline(replace(made, rounds=tuple(rising)), 5) == "▁▃▅▆█"
+    assert sparkline(replace(made, rounds=tuple(rising[:1])), 5) == "▁▁▁▁▁"
 
 
 def test_the_histogram_shows_every_run() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -17,7 +18,7 @@ from ghostdeploy.report.app_size import app_size
 from ghostdeploy.report.naming import milliseconds, names_of
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
-BINS = 24
+BINS = 10
 SHOWN_SLICES = 12
 BLOCK_NAMES = 26
 UNKNOWN = "–"
@@ -32,13 +33,15 @@ def render_results(console: Console, results: Sequence[Result]) -> None:
     _heading(console, results)
     names = [escape(name) for name in names_of(results)]
     latency = _table("ms", "median", "95 % interval", "p90", "p99", "min", "grade")
-    costs = _table("", "load ms", "first ms", "memory MB", "distribution: min … p99")
+    costs = _table("", "load ms", "first ms", "memory MB", "min … p99", "in order")
     for name, result in zip(names, results, strict=True):
         latency.add_row(name, *_latency(result))
         costs.add_row(name, *_costs(result))
     console.print(latency)
     console.print(costs)
-    console.print("[dim]Memory: peak above the idle runtime, from a pass of its own. Every run is kept.[/]")
+    console.print("[dim]Memory: peak above the idle runtime, from a pass of its own. Bars: how many runs took how "
+                  "long, from the least to the 99th percentile; then how long they took, in the order of measuring.[/]",
+                  soft_wrap=True)
     for format in dict.fromkeys(result.model.format for result in results):
         added = app_size(format)
         if added is not None:
@@ -92,6 +95,15 @@ def histogram(result: Result, bins: int = BINS) -> str:
     return "".join(BLOCKS[0 if not count else max(1, round(count / top * (len(BLOCKS) - 1)))] for count in counts)
 
 
+def sparkline(result: Result, parts: int = BINS) -> str:
+    """The medians of equal parts of all runs in their order: the lowest bar is the fastest part, the highest the
+    slowest."""
+    runs = statistics.pooled([r.samples_ns for r in result.rounds if r.discarded is None])
+    medians = statistics.round_medians([part.tolist() for part in np.array_split(runs, min(parts, len(runs)))])
+    low, span = medians.min(), medians.max() - medians.min()
+    return "".join(BLOCKS[1 + (round((each - low) / span * (len(BLOCKS) - 2)) if span else 0)] for each in medians)
+
+
 def _heading(console: Console, results: Sequence[Result]) -> None:
     device, protocol = results[0].device, results[0].protocol
     pinned = "not pinned" if protocol.cpus is None else f"pinned to CPU {', '.join(map(str, protocol.cpus))}"
@@ -128,8 +140,9 @@ def _costs(result: Result) -> tuple[str, ...]:
     summary = result.summary
     memory = "" if summary.artifact_mb is None else f"{summary.artifact_mb:.1f}"
     if result.device.emulated:
-        return UNKNOWN, UNKNOWN, memory, UNKNOWN
-    return milliseconds(summary.load_ms), milliseconds(summary.first_ms), memory, f"▕{histogram(result)}▏"
+        return UNKNOWN, UNKNOWN, memory, UNKNOWN, UNKNOWN
+    return (milliseconds(summary.load_ms), milliseconds(summary.first_ms), memory, f"▕{histogram(result)}▏",
+            f"▕{sparkline(result)}▏")
 
 
 def _remarks(console: Console, name: str, result: Result) -> None:
