@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Annotated
 
 import typer
@@ -97,6 +98,12 @@ def agreeing(results: Sequence[Result]) -> int:
     return sum(a[0] <= b[1] and b[0] <= a[1] for a, b in pairwise(intervals))
 
 
+def width(result: Result) -> float:
+    """Of its interval, relative: two that agree by being wide say little."""
+    low, high = result.summary.interval_ms
+    return (high - low) / result.summary.median_ms
+
+
 def markdown(trials: Sequence[Trial], protocol: Protocol) -> str:
     """The answers, then each comparison."""
     first, results = trials[0].a, [trial.a for trial in trials]
@@ -108,9 +115,10 @@ def markdown(trials: Sequence[Trial], protocol: Protocol) -> str:
         "in which the two took turns in one process; not one was left out.", "",
         f"- against its own copy it was called: {_counted(same)}",
         f"- against its copy slowed down by exactly 3 % (computed of the same rounds): {_counted(slower)}",
-        f"- {agreeing(results)} of {len(results) - 1} times two measurements in a row agree within their own intervals",
-        "", "| A, ms | copy over A | 95 % interval | verdict | slowed by 3 % |", "|---:|---:|---:|---|---|"]
-    lines += [f"| {t.a.summary.median_ms:.3f} | {t.same.ratio:.4f} | {t.same.interval[0]:.4f} to "
+        f"- {agreeing(results)} of {len(results) - 1} times two measurements in a row agree within their own "
+        f"intervals, which are {median(map(width, results)):.1%} wide in the median",
+        "", "| A, ms | wide | copy over A | 95 % interval | verdict | slowed by 3 % |", "|---:|---:|---:|---:|---|---|"]
+    lines += [f"| {t.a.summary.median_ms:.3f} | {width(t.a):.1%} | {t.same.ratio:.4f} | {t.same.interval[0]:.4f} to "
               f"{t.same.interval[1]:.4f} | {t.same.verdict} | {t.slower.verdict} |" for t in trials]
     return "\n".join(lines) + "\n"
 
