@@ -14,7 +14,8 @@ from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.graph import new_constant
 from ghostdeploy.lowering.artifact import Format
 from ghostdeploy.lowering.executorch import lower_pte
-from ghostdeploy.lowering.passes import alternatives, nowhere
+from ghostdeploy.lowering.passes import alternatives
+from ghostdeploy.lowering.site import nowhere
 from ghostdeploy.lowering.tflite import lower_tflite
 from ghostdeploy.trace import trace
 from tests.ghosts import small

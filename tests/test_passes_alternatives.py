@@ -15,9 +15,9 @@ from ghostdeploy.lowering.passes import (
     FiveTapsAsThreeAndThree,
     IdentityTaps,
     PointwiseOfConcatenation,
-    Site,
 )
 from ghostdeploy.lowering.passes import five_taps as five
+from ghostdeploy.lowering.site import Site
 from tests.ghosts import Ghost
 from tests.rewriting import Function, operators, rewritten
 
