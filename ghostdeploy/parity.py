@@ -26,7 +26,7 @@ FP32_NOISES = 2.0
 
 # float16: a simulation rounds what is stored, and phones round every sum on its way too. Artifacts err 0.6 to 1.8 times
 # as far as the simulation on x86, which sums in float32 (nine models of the zoo and a trained one, worst of 9 photos),
-# and 1.2 to 5.7 times in an arm64 phone's arithmetic (seven of them, both formats). Float32's own noise says less: the
+# and 1.2 to 5.7 times in an arm64 phone's arithmetic (six of them, both formats). Float32's own noise says less: the
 # trained network's error was 15,000 to 17,500 times that on two CPUs, the zoo's 2,100 to 13,000 times.
 # The floor is a step of float16; the ceiling finds gross mistakes where a network itself is as sensitive as that.
 FP16_SIMULATIONS = 8.0
