@@ -5,6 +5,8 @@ The same on this machine, with real artifacts: `python -m benchmarks.calibration
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +16,7 @@ from benchmarks.latency_models import BASE_NS, MODELS, LatencyModel
 from ghostdeploy.benchmark import statistics
 from ghostdeploy.benchmark.ratio import paired, unpaired
 from ghostdeploy.benchmark.result import Result
-from ghostdeploy.comparison.verdict import Verdict, judge
+from ghostdeploy.comparison.verdict import Comparison, Verdict, enough_rounds, judge
 from tests.synthetic_results import synthetic
 
 ROUNDS, COMPARISONS, SESSIONS = 7, 200, 2000
@@ -45,6 +47,24 @@ def test_a_against_a_is_called_different_in_at_most_5_percent(model: LatencyMode
 def test_a_slowdown_of_3_percent_is_found_in_at_least_90_percent(model: LatencyModel) -> None:
     found = verdicts(model, 1.03, seed=2)
     assert found.count("slower") >= 0.9 * COMPARISONS and not found.count("faster")
+
+
+@pytest.mark.parametrize("luck", [0.02, 0.03])
+def test_as_many_rounds_as_are_advised_decide(luck: float) -> None:
+    """Each process gives either artifact its own luck: so it was on the Xeon of docs/calibration.md."""
+    random = np.random.default_rng(7)
+
+    def compared(rounds: int, factor: float) -> Comparison:
+        a, b = (BASE_NS * f * np.exp(random.normal(0, luck / 2**0.5, (rounds, 1))) for f in (1.0, factor))
+        return judge(measured(list(a)), measured(list(b)))
+
+    unstable = [found for found in (compared(ROUNDS, 1.0) for _ in range(100)) if found.verdict == "unstable"]
+    advised = [enough_rounds(math.log(found.interval[1] / found.interval[0]) / 2, found.threshold, ROUNDS)
+               for found in unstable]
+    same, slower = (Counter(compared(rounds, factor).verdict for rounds in advised) for factor in (1.0, 1.03))
+    assert len(advised) >= 50
+    assert same["same"] >= 0.8 * len(advised) and same["same"] + same["unstable"] == len(advised)
+    assert slower["slower"] >= 0.9 * len(advised)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)

@@ -91,6 +91,16 @@ def test_on_a_noisy_machine_only_a_large_difference_is_told() -> None:
     assert judge(STEADY, result(*(m * n / 2 for m, n in zip(MEDIANS_MS, noise, strict=True)))).verdict == "faster"
 
 
+@pytest.mark.parametrize(("medians", "advice"), [
+    ((0.98, 0.99, 1.0, 1.0, 1.01, 1.02, 1.03), "about 22 --rounds should do, or close programs"),
+    ((0.5, 0.8, 1.0, 1.0, 1.0, 1.4, 2.0), "even 200 --rounds would not do"),
+    ((1.018, 1.019, 1.02, 1.02, 1.02, 1.021, 1.022), "as large as the --threshold itself; choose another"),
+], ids=["noisy", "hopeless", "on the threshold"])
+def test_an_undecided_comparison_says_what_would_decide_it(medians: tuple[float, ...], advice: str) -> None:
+    found = judge(STEADY, result(*(m * r for m, r in zip(MEDIANS_MS, medians, strict=True))))
+    assert found.verdict == "unstable" and advice in found.reasons[0].text
+
+
 def test_results_of_two_runs_are_not_paired() -> None:
     found = judge(STEADY, scaled(1.03, session="another run"))
     assert not found.interleaved and found.method == "rank-sum" and found.verdict == "slower"

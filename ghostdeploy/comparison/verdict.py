@@ -20,6 +20,8 @@ SCHEMA_VERSION: Literal[1] = 1
 
 # The smallest difference that is called one. A choice, and no measurement: the width of a grade B.
 THRESHOLD = 0.02
+# Rounds of two seconds: seven minutes. A choice; whoever needs more has another problem.
+MOST_ADVISED = 200
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def judge(a: Result, b: Result, threshold: float = THRESHOLD, allowed: Sequence[
     """
     interleaved = a.session is not None and a.session == b.session and len(a.medians_ns()) == len(b.medians_ns())
     found = (paired if interleaved else unpaired)(b.medians_ns(), a.medians_ns())
-    verdict, reasons = _verdict(found, threshold)
+    verdict, reasons = _verdict(found, threshold, len(b.medians_ns()) if interleaved else None)
     invalid = [r for r in (a, b) if not r.summary.valid]
     if invalid:
         reasons.append(_invalid(invalid, interleaved))
@@ -112,7 +114,8 @@ def judge(a: Result, b: Result, threshold: float = THRESHOLD, allowed: Sequence[
                       interleaved and a.protocol.together > 1, _side(a), _side(b), tuple(allowed))
 
 
-def _verdict(found: Ratio, threshold: float) -> tuple[Verdict, list[Remark]]:
+def _verdict(found: Ratio, threshold: float, rounds: int | None) -> tuple[Verdict, list[Remark]]:
+    """`rounds` that stood beside each other, None where they did not."""
     limit = 1 + threshold
     if not found.confidence:
         return "unstable", [Remark("one-round", "one round says nothing of how much processes differ; take 7 --rounds")]
@@ -128,7 +131,32 @@ def _verdict(found: Ratio, threshold: float) -> tuple[Verdict, list[Remark]]:
     why = (f"all of it beyond {threshold:.0%}, and yet wider than a difference that so noisy rounds can show" if beyond
            else f"neither within {threshold:.0%} nor clearly beyond")
     return "unstable", [Remark("interval-too-wide", f"the ratio may be anything from {found.low:.3f} to "
-                               f"{found.high:.3f}, {why}: take more --rounds, or close programs")]
+                               f"{found.high:.3f}, {why}: {_remedy(width / 2, threshold, rounds)}")]
+
+
+def _remedy(half: float, threshold: float, rounds: int | None) -> str:
+    """What to do about an interval that reaches `half` on either side and decides nothing.
+
+    What keeps it wide is that each process gives either artifact its own luck, which more runs do not average out: in
+    one process of 600 runs each, a copy took 0.984 to 1.020 of its original's time, and both halves of a process said
+    the same within 0.6 % (MobileNetV2, LiteRT, 7 processes, two Xeon cores of a shared machine).
+    """
+    if rounds is None:
+        return "take more --rounds, or close programs"
+    wanted = enough_rounds(half, threshold, rounds)
+    if wanted <= rounds:
+        return "a difference as large as the --threshold itself; choose another"
+    return (f"about {wanted} --rounds should do, or close programs" if wanted <= MOST_ADVISED
+            else f"even {MOST_ADVISED} --rounds would not do; find what disturbs them, or close programs")
+
+
+def enough_rounds(half: float, threshold: float, rounds: int) -> int:
+    """Rounds after which an interval of `half` on either side reaches half of `threshold`: it narrows with their root.
+
+    Half, so that of two that are equal the whole interval lies within the threshold, and a difference half as large
+    again lies beyond it.
+    """
+    return math.ceil(rounds * (half / math.log(1 + threshold / 2)) ** 2)
 
 
 def _invalid(results: Sequence[Result], interleaved: bool) -> Remark:
