@@ -28,9 +28,9 @@ batch = 8
 lr = 5e-3
 [average]
 decay = 0.9
-[run]
-save_minutes = 0.0001
 """
+# Every step leaves a state, which takes as long as the step.
+SAVED_EACH_STEP = "run.save_minutes=0.0001"
 OURS = {"model": ["card"], "data": ["set", "size"], "augmentation": ["crop", "auto", "erasing"],
         "optimisation": ["epochs", "batch", "lr"], "average": ["decay"]}
 

@@ -31,7 +31,7 @@ from ghostdeploy.training_errors import (
     ResumeMismatch,
     TrainingDiverged,
 )
-from tests.small_training import recipe, recipe_text
+from tests.small_training import SAVED_EACH_STEP, recipe, recipe_text
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_killed_and_resumed_a_run_ends_with_the_same_bits(images: Path, whole: T
     """SIGKILL, no chance to tidy up, with another number of loading processes before and after."""
     (tmp_path / "small.toml").write_text(recipe_text())
     command = [sys.executable, "-m", "ghostdeploy", "train", str(tmp_path / "small.toml"), "--data", str(images), "-o",
-               str(tmp_path / "run"), "--workers", "1"]
+               str(tmp_path / "run"), "--workers", "1", "--set", SAVED_EACH_STEP]
     threads = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=threads) as process:
         assert process.stderr is not None
