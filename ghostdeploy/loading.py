@@ -67,7 +67,7 @@ def load_opened(opened: Opened, model: str | None = None) -> Model:
     """The module for weights that were read already; see `load`."""
     if model is not None and is_factory(model):
         return _load_user(opened, model)
-    if opened.stored.note is not None and not (model is not None and is_factory(model)):
+    if opened.stored.note is not None:
         return _load_trained(opened, opened.stored.note, named_card(model))
     known = identify(opened, named_card(model))
     card, form = known.recognised.card, known.recognised.form
@@ -86,7 +86,7 @@ def _load_trained(opened: Opened, note: Note, wanted: Card | None) -> Model:
                                  "leave --model out")
     shape = note.branches
     module = reparam(build(card, len(note.classes)), torch.zeros(1, 3, *2 * (note.preprocessing.input_size,)),
-                     branches=shape.copies, scale=shape.scale, identity=shape.identity).module.eval()
+                     branches=shape.copies, scale=shape.scale, identity=shape.identity, silent=False).module.eval()
     state = {key: value for key, value in opened.state.items() if not is_counter(key)}
     listed = _differences(shapes(state), shapes(module.state_dict()))
     if listed:

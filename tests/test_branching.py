@@ -35,16 +35,17 @@ def short_ghostnetv3() -> nn.Module:
     return made
 
 
-def with_statistics(module: nn.Module) -> nn.Module:
-    """In evaluation mode, with the statistics of some batches: sums of branches with any others grow without bound."""
+def with_statistics(module: nn.Module, *batches: torch.Tensor) -> nn.Module:
+    """In evaluation mode, with the statistics of `batches` or of some: sums of branches with any others grow without
+    bound."""
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d):
             part.momentum = None        # a plain mean over all batches
             part.reset_running_stats()
     module.train()
     with torch.no_grad():
-        for _ in range(3):
-            module(torch.randn(8, 3, 64, 64))
+        for batch in batches or [torch.randn(8, 3, 64, 64) for _ in range(3)]:
+            module(batch)
     return module.eval()
 
 
@@ -107,6 +108,31 @@ def test_branches_that_were_trained_are_merged_or_stay(name: str, branches: int,
     else:
         plain = reparam(trained(name), x, branches=branches, scale=scale, identity=identity, silent=False).module
         assert sum(value.numel() for value in made.parameters()) == sum(value.numel() for value in plain.parameters())
+
+
+def moved_by_training_mode(module: nn.Module, x: torch.Tensor) -> float:
+    """How far, of its answers' spread: there BatchNorms normalise by the batch."""
+    setattr(module, "drop_rate", 0.0)  # noqa: B010 - timm's own switch, untyped
+    with torch.no_grad():
+        settled = module.eval()(x)
+        return float((module.train()(x) - settled).square().mean().sqrt() / settled.std())
+
+
+@pytest.mark.parametrize("name", ["mobilenetv2_100", SHORT])
+@pytest.mark.parametrize("branches", [0, 1, 5])
+def test_what_was_merged_trains_on_from_where_it_was(name: str, branches: int) -> None:
+    """BatchNorms that know nothing of what they see would move the answers by 0.76 of their spread."""
+    x = torch.randn(32, 3, 64, 64)
+    form = with_statistics(reparam(trained(name), x, silent=False).module, x)
+    made = reparam(form, x, branches=branches, scale=False, identity=False).module
+    assert moved_by_training_mode(made, x) < 2 * moved_by_training_mode(form, x) < 0.2
+
+
+def test_a_deployed_ghostnetv3_trains_on_from_where_it_was() -> None:
+    x = torch.randn(32, 3, 64, 64)
+    module = with_statistics(trained(SHORT), x)
+    made = reparam(deployed(module), x, branches=1).module
+    assert moved_by_training_mode(made, x) < 2 * moved_by_training_mode(module, x) < 0.2
 
 
 @pytest.mark.parametrize(("name", "branches", "scale", "identity"), [

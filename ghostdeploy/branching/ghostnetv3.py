@@ -34,22 +34,24 @@ def is_one(module: nn.Module) -> bool:
     return any(_is(part, "GhostModuleV3") for part in module.modules())
 
 
-def set_branches(module: nn.Module, shape: Shape, *, silent: bool) -> None:
+def set_branches(module: nn.Module, shape: Shape, *, silent: bool) -> list[nn.BatchNorm2d]:
     """Give every re-parameterisable convolution of `module` the branches of `shape`, in place.
 
-    In deployed form the one convolution becomes the first branch, whose BatchNorm changes nothing in evaluation mode.
-    In training form, branches that are there keep their values; where `silent` wants what was trained to stay, and
-    `shape` has not all of them, they are merged first.
+    In deployed form the one convolution becomes the first branch, whose BatchNorm changes nothing in evaluation mode;
+    those are returned, since they have no statistics yet. In training form, branches that are there keep their values;
+    where `silent` wants what was trained to stay, and `shape` has not all of them, they are merged first.
     """
+    neutral: list[nn.BatchNorm2d] = []
     if silent and _drops_branches(module, shape):
         _merge(module)
     if any(getattr(part, "infer_mode", False) for part in module.modules()):
         module.requires_grad_(True)     # timm's merging switches it off for all parameters
     for part in list(module.modules()):
         if _is(part, "GhostModuleV3"):
-            _set_module(part, shape, silent=silent)
+            neutral += _set_module(part, shape, silent=silent)
         elif _is(part, "GhostBottleneckV3"):
-            _set_strided(part, shape, silent=silent)
+            neutral += _set_strided(part, shape, silent=silent)
+    return neutral
 
 
 def _drops_branches(module: nn.Module, shape: Shape) -> bool:
@@ -80,11 +82,13 @@ def _is(part: nn.Module, name: str) -> bool:
     return type(part).__name__ == name
 
 
-def _set_module(part: Any, shape: Shape, *, silent: bool) -> None:
+def _set_module(part: Any, shape: Shape, *, silent: bool) -> list[nn.BatchNorm2d]:
+    """The BatchNorms that were made for convolutions which had none."""
+    made = []
     if part.infer_mode:
-        primary, cheap = part.primary_conv[0], part.cheap_operation[0]
+        made = primary, cheap = [_branch(conv[0]) for conv in (part.primary_conv, part.cheap_operation)]
         part.primary_conv, part.cheap_operation = nn.Identity(), nn.Identity()
-        part.primary_rpr_conv, part.cheap_rpr_conv = nn.ModuleList([_branch(primary)]), nn.ModuleList([_branch(cheap)])
+        part.primary_rpr_conv, part.cheap_rpr_conv = nn.ModuleList([primary]), nn.ModuleList([cheap])
         part.primary_rpr_skip = part.primary_rpr_scale = part.cheap_rpr_scale = part.cheap_rpr_skip = None
         part.infer_mode = False
     _set_copies(part, ("primary_rpr_conv", "cheap_rpr_conv"), shape, silent=silent)
@@ -93,21 +97,24 @@ def _set_module(part: Any, shape: Shape, *, silent: bool) -> None:
                                    lambda: _scale(cheap, silent=silent))
     part.cheap_rpr_skip = _chosen(shape.copies > 0 and shape.identity, part.cheap_rpr_skip, 1,
                                   lambda: _norm(cheap.out_channels, silent=silent))
+    return [branch.bn1 for branch in made]
 
 
-def _set_strided(part: Any, shape: Shape, *, silent: bool) -> None:
-    """A bottleneck with a depthwise convolution of its own; one of stride 1 has none."""
+def _set_strided(part: Any, shape: Shape, *, silent: bool) -> list[nn.BatchNorm2d]:
+    """The same for a bottleneck with a depthwise convolution of its own; one of stride 1 has none."""
     if part.stride == 1:
-        return
+        return []
+    made = []
     if part.infer_mode:
-        conv = part.conv_dw
+        made = [_branch(part.conv_dw)]
         part.conv_dw = nn.Identity()
-        part.dw_rpr_conv, part.dw_rpr_scale, part.dw_rpr_skip = nn.ModuleList([_branch(conv)]), None, None
+        part.dw_rpr_conv, part.dw_rpr_scale, part.dw_rpr_skip = nn.ModuleList(made), None, None
         part.infer_mode = False
     _set_copies(part, ("dw_rpr_conv",), shape, silent=silent)
     conv = part.dw_rpr_conv[0].conv
     part.dw_rpr_scale = _chosen(shape.copies > 0 and shape.scale, part.dw_rpr_scale, part.stride,
                                 lambda: _scale(conv, silent=silent))
+    return [branch.bn1 for branch in made]
 
 
 def _set_copies(part: Any, lists: tuple[str, ...], shape: Shape, *, silent: bool) -> None:

@@ -11,6 +11,7 @@ from torch import nn
 from ghostdeploy.branching import ghostnetv3
 from ghostdeploy.branching.branches import Branches, Shape
 from ghostdeploy.branching.sites import Kept, Site, activation, sites
+from ghostdeploy.branching.statistics import take_statistics
 from ghostdeploy.errors import UsageError
 
 
@@ -29,7 +30,8 @@ def reparam(module: nn.Module, example: torch.Tensor, *, branches: int = 3, scal
 
     Args:
         module: any module of one tensor argument; not modified. GhostNetV3 comes out in timm's own training form.
-        example: an input, batch first; its values do not matter.
+        example: an input, batch first. Its values matter where trained branches are merged or a deployed GhostNetV3
+            gets them back: the BatchNorms made there take its statistics, so that it should be a batch of real images.
         branches: copies of each convolution, each with a BatchNorm; 0 for none of any kind.
         scale: a 1x1 depthwise branch beside each depthwise convolution.
         identity: a BatchNorm of the input itself, where shapes allow.
@@ -48,25 +50,29 @@ def reparam(module: nn.Module, example: torch.Tensor, *, branches: int = 3, scal
     shape = Shape(branches, scale, identity)
     made = copy.deepcopy(module)
     if ghostnetv3.is_one(made):
-        ghostnetv3.set_branches(made, shape, silent=silent)
+        take_statistics(made, ghostnetv3.set_branches(made, shape, silent=silent), example)
         return Reparameterised(made.train(), (), ())
-    present = _settled(made, shape)
+    take_statistics(made, _merge_others(made, shape), example)
+    present = tuple(f"{name}." for name, part in made.named_modules() if isinstance(part, Branches))
     if not branches:
         return Reparameterised(made.train(), (), ())
-    found, kept = sites(made, example)
+    found, kept = sites(made, example[:1])
     new = tuple(site for site in found if not site.conv.startswith(present))
     for site in new:
         _replace(made, site, shape, silent=silent)
     return Reparameterised(made.train(), new, tuple(each for each in kept if not each.conv.startswith(present)))
 
 
-def _settled(module: nn.Module, shape: Shape) -> tuple[str, ...]:
-    """Merge branches of other shapes in place; how the names in those that stay begin."""
-    here = {name: part for name, part in module.named_modules() if isinstance(part, Branches)}
-    for name, part in here.items():
-        if part.shape != shape:
-            _put(module, name, nn.Sequential(*part.merged()))
-    return tuple(f"{name}." for name, part in here.items() if part.shape == shape)
+def _merge_others(module: nn.Module, shape: Shape) -> list[nn.BatchNorm2d]:
+    """Merge branches of other shapes in place; the BatchNorms that stand for them."""
+    others = [(name, part) for name, part in module.named_modules()
+              if isinstance(part, Branches) and part.shape != shape]
+    norms = []
+    for name, part in others:
+        conv, norm = part.merged()
+        _put(module, name, nn.Sequential(conv, norm))
+        norms.append(norm)
+    return norms
 
 
 def _replace(module: nn.Module, site: Site, shape: Shape, *, silent: bool) -> None:

@@ -14,8 +14,10 @@ from ghostdeploy.training.recipe import ModelPart
 from ghostdeploy.training_errors import RecipeInvalid
 
 
-def training_form(part: ModelPart, classes: int, size: int, seed: int) -> nn.Module:
+def training_form(part: ModelPart, classes: int, example: torch.Tensor, seed: int) -> nn.Module:
     """The module in training mode; initial weights depend on `seed` alone, or are those that the recipe starts with.
+
+    `example` is a batch of inputs; see `reparam`.
 
     Raises:
         UnknownModel: no such card.
@@ -25,7 +27,6 @@ def training_form(part: ModelPart, classes: int, size: int, seed: int) -> nn.Mod
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, Use.WEIGHTS))
         module = _started(part, classes) if part.start else build(zoo.card(part.card), classes)
-        example = torch.zeros(1, 3, size, size)
         module = reparam(module, example, branches=part.branches, scale=part.scale, identity=part.identity,
                          silent=bool(part.start)).module
     if hasattr(module, "drop_rate"):

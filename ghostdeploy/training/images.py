@@ -21,6 +21,7 @@ from ghostdeploy.training.recipe import AugmentationPart, DataPart, Recipe
 TEST_BATCH = 250
 # Half the cores load: on two cores the one process that loaded CIFAR-10 at 64 pixels was busy for 10 to 50 % of a core.
 MOST_WORKERS = 8
+EXAMPLES = 128      # whose statistics gave a merged network its 84 % again (see branching/statistics.py)
 PAD_SHARE = 8       # a padded crop may reach size/8 beyond the border: 4 pixels of CIFAR's 32, as He et al. 2015 do
 
 
@@ -91,6 +92,25 @@ def steps_per_epoch(split: Split, recipe: Recipe) -> int:
 def order(count: int, seed: int, epoch: int) -> Any:
     """The order of `count` images in an epoch, int64 [count]."""
     return np.random.default_rng(seed_of(seed, Use.ORDER, epoch)).permutation(count)
+
+
+def example(split: Split, recipe: Recipe) -> Tensor:
+    """Inputs [n, 3, size, size] to make the training form with: the first that training sees, where it has a start.
+
+    The same in every process.
+
+    Raises:
+        FileMissing, ImageUnreadable: an image file is gone or cannot be decoded.
+    """
+    if not recipe.model.start:
+        return torch.zeros(1, 3, recipe.data.size, recipe.data.size)
+    images = _Training(split, recipe)
+    first = order(len(split.labels), recipe.run.seed, 0)[:EXAMPLES]
+    found = _collated([images[0, int(number)] for number in first])
+    if isinstance(found, GhostdeployError):
+        raise found
+    inputs: Tensor = found[0]
+    return inputs
 
 
 class _Batches(Iterable[list[tuple[int, int]]]):

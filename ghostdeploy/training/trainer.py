@@ -17,7 +17,7 @@ from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.training import log, state, weights_file
 from ghostdeploy.training.depthwise import quicken
 from ghostdeploy.training.form import training_form
-from ghostdeploy.training.images import evaluation_batches, preprocessing, steps_per_epoch, training_batches
+from ghostdeploy.training.images import evaluation_batches, example, preprocessing, steps_per_epoch, training_batches
 from ghostdeploy.training.objective import Objective, mixing, top1
 from ghostdeploy.training.randomness import Use, seed_of, set_seeds
 from ghostdeploy.training.recipe import OptimisationPart, Recipe
@@ -107,7 +107,7 @@ class Trainer:
         main = self.accelerator.is_main_process
         self.progress: Progress = progress if main else SILENT
         self.watch: Watch = watch if main else lambda _: None
-        module = training_form(recipe.model, len(data.classes), recipe.data.size, recipe.run.seed)
+        module = training_form(recipe.model, len(data.classes), example(data.train, recipe), recipe.run.seed)
         self.module: nn.Module = quicken(module).to(self.accelerator.device).to(  # type: ignore[call-overload]
             memory_format=torch.channels_last)
         self.average = ModelEmaV3(self.module, recipe.average.decay, use_warmup=recipe.average.warmup)
