@@ -12,7 +12,7 @@ class DataMissing(InputError):
 
 
 class DataUnusable(InputError):
-    """Raised when a data set cannot train or test a model: no classes, labels out of range, another picture size."""
+    """Raised when a data set cannot train or test a model: no classes, or a class or a split without images."""
 
     code = "data-unusable"
 

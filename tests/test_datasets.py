@@ -12,6 +12,7 @@ import pytest
 from ghostdeploy.datasets.cifar10 import CLASSES, PACKAGE, fetch
 from ghostdeploy.datasets.dataset import DataSet, MappedImages
 from ghostdeploy.datasets.fetched import home, open_set, store
+from ghostdeploy.errors import UsageError
 from ghostdeploy.training_errors import DataMissing, DataUnusable
 from tests.commands import ghostdeploy
 
@@ -89,3 +90,14 @@ def test_images_are_written_as_files(cifar10: DataSet, tmp_path: Path) -> None:
     assert isinstance(cifar10.train, MappedImages)
     wanted = Counter(np.asarray(image).tobytes() for image in cifar10.train.pixels[:20])
     assert Counter(np.asarray(found.train.image(number)).tobytes() for number in range(20)) == wanted
+    assert fetch(tmp_path / "images", folders=True, limit=20) == tmp_path / "images"
+    with pytest.raises(UsageError, match="holds something else already"):
+        fetch(tmp_path / "images", folders=True, limit=21)
+
+
+def test_nothing_is_written_into_a_directory_of_other_things(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    for folders in (True, False):
+        with pytest.raises(UsageError, match="holds something else already"):
+            fetch(tmp_path, folders=folders)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

@@ -38,6 +38,7 @@ def test_a_recipe_is_read_with_the_source_of_each_value() -> None:
     recipe = parse(SMALL, "small.toml")
     assert (recipe.model.card, recipe.model.branches, recipe.optimisation.lr) == ("shufflenet_v2_x0_5", 3, 0.005)
     assert dict(recipe.sources)["optimisation.lr"] == "paper"
+    assert dict(recipe.sources)["optimisation.weight_decay"] == dict(recipe.sources)["average.decay"] == "ours"
 
 
 @pytest.mark.parametrize("path", ALONG, ids=lambda path: path.stem)
@@ -62,6 +63,9 @@ def test_every_recipe_that_comes_along_is_one(path: Path) -> None:
     ('name = "small"', "", "has no name"),
     (SMALL[SMALL.index("epochs"):], "", "has no optimisation.epochs"),
     ("[model]", "[model", "is no TOML"),
+    ('[sources]\npaper = "A paper, table 1"', "", "source paper"),
+    ('[sources]\npaper = "A paper, table 1"', "sources = 3", "sources in small.toml is no table"),
+    ("epochs = 2\n", "epochs = 2\nwarmup_epochs = 3\n", "has no source"),
 ])
 def test_what_is_wrong_with_a_recipe_is_named(old: str, new: str, said: str) -> None:
     assert old in SMALL
@@ -105,8 +109,16 @@ def test_a_recipe_extends_another(tmp_path: Path) -> None:
 @pytest.mark.parametrize("listed", ['"ours"', '{ ours = "lr" }', "3"])
 def test_sources_that_are_no_lists_are_refused(listed: str) -> None:
     text = SMALL.replace('{ paper = ["lr"], ours = ["epochs", "batch"] }', listed)
-    with pytest.raises(RecipeInvalid, match=r"optimisation\.from"):
-        parse(text, "small.toml")
+    for settings in ([], ["optimisation.lr=0.1"]):
+        with pytest.raises(RecipeInvalid, match=r"optimisation\.from"):
+            parse(text, "small.toml", settings)
+
+
+def test_settings_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(RecipeInvalid, match="warms up for 3 of 2 epochs"):
+        parse(SMALL, "small.toml", ["optimisation.warmup_epochs=3"])
+    with pytest.raises(RecipeInvalid, match=r"falls from a rate of 0\.005 to 0\.01"):
+        parse(SMALL, "small.toml", ["optimisation.min_lr=0.01"])
 
 
 @pytest.mark.parametrize("setting", ["lr=1", "optimisation.lr", "nothing.lr=1", "optimisation.lr=nan"])

@@ -18,7 +18,14 @@ import torch
 import ghostdeploy
 from ghostdeploy.datasets.dataset import ImageFiles
 from ghostdeploy.datasets.fetched import open_set
-from ghostdeploy.errors import CheckpointContent, CheckpointMismatch, FileMissing, ImageUnreadable, UsageError
+from ghostdeploy.errors import (
+    CheckpointContent,
+    CheckpointMismatch,
+    FileMissing,
+    ImageUnreadable,
+    InputSizeRejected,
+    UsageError,
+)
 from ghostdeploy.training import state
 from ghostdeploy.training.images import order
 from ghostdeploy.training.run import train
@@ -141,6 +148,24 @@ def alive(process: int) -> bool:
         return False
 
 
+def test_a_run_goes_on_with_as_many_processes_as_it_began_with(images: Path, whole: Trained, tmp_path: Path) -> None:
+    shutil.copytree(whole.directory, tmp_path / "run")
+    kept = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
+    torch.save({**kept, "processes": 2}, tmp_path / "run" / "state.pt")
+    with pytest.raises(ResumeMismatch, match="begun with 2 processes, not 1"):
+        train(recipe(), tmp_path / "run", data=images, resume=True, workers=0)
+
+
+def test_the_weights_are_the_average(whole: Trained) -> None:
+    """As timm's average keeps it in the state: near the last weights, and not those."""
+    kept = torch.load(whole.directory / "state.pt", weights_only=True)
+    written = ghostdeploy.load(whole.directory / "model.safetensors").module.state_dict()
+    learnt = [key for key in written if written[key].dtype.is_floating_point and "running" not in key]
+    assert all(torch.equal(written[key], kept["average"][key]) for key in learnt)
+    assert not all(torch.equal(written[key], kept["model"][key]) for key in learnt)
+    assert whole.top1_ema in {number / 8 for number in range(9)}
+
+
 def test_another_seed_gives_other_weights(images: Path, whole: Trained, tmp_path: Path) -> None:
     other = train(recipe("run.seed=1"), tmp_path / "run", data=images, workers=0)
     assert (other.directory / "model.safetensors").read_bytes() != (whole.directory / "model.safetensors").read_bytes()
@@ -191,6 +216,50 @@ def test_a_run_that_diverges_stops_and_names_the_last_good_state(save_minutes: f
         assert all(bool(value.isfinite().all()) for value in good["model"].values())
 
 
+def test_what_diverged_is_not_written_over_good_weights(images: Path, tmp_path: Path) -> None:
+    """A look at the test images after each step: the first leaves good weights, after the second there are none."""
+    settings = ("optimisation.lr=1e30", "optimisation.optimiser=sgd", "optimisation.clip=0.0", "optimisation.batch=24",
+                "optimisation.warmup_epochs=1", "optimisation.warmup_lr=1e-4")
+    with pytest.raises(TrainingDiverged):
+        train(recipe(*settings), tmp_path / "run", data=images, workers=0)
+    state_dict = ghostdeploy.load(tmp_path / "run" / "model.safetensors", weights="raw").module.state_dict()
+    assert all(bool(value.isfinite().all()) for value in state_dict.values())
+    assert len((tmp_path / "run" / "log.csv").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(("settings", "said"), [
+    (["augmentation.auto=rnd-m9"], "augmentation.auto = 'rnd-m9'"),
+    (["run.precision=fp16"], "fp16 needs a GPU"),
+    (["optimisation.batch=1"], "batch = 1 does not fit --processes 1"),
+    (["optimisation.batch=5", "augmentation.mixup=0.2"], "batch = 5 does not fit"),
+], ids=lambda value: value[-1] if isinstance(value, list) else "")
+def test_a_recipe_that_cannot_run_here_says_why(settings: list[str], said: str, images: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeInvalid, match=said) as caught:
+        train(recipe(*settings), tmp_path / "run", data=images, workers=0)
+    assert caught.value.next
+
+
+def test_inputs_that_are_too_small_are_refused(images: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputSizeRejected, match="3x32x32"):
+        train(recipe("model.card=ghostnetv3_050"), tmp_path / "run", data=images, workers=0)
+
+
+def test_other_images_under_the_same_names_are_other_data(images: Path, tmp_path: Path) -> None:
+    shutil.copytree(images, tmp_path / "data")
+    before = open_set(tmp_path / "data").identity
+    shutil.copy(tmp_path / "data" / "train" / "cat" / "0.png", tmp_path / "data" / "train" / "cup" / "0.png")
+    assert open_set(tmp_path / "data").identity != before
+
+
+def test_a_start_counts_by_what_stands_in_it(whole: Trained, tmp_path: Path) -> None:
+    start = tmp_path / "start.safetensors"
+    digests = []
+    for content in (b"one", b"other", b"one"):
+        start.write_bytes(content)
+        digests.append(state.digest(recipe(f"model.start={start}"), "-"))
+    assert digests[0] == digests[2] != digests[1]
+
+
 def test_a_damaged_or_foreign_state_is_refused(images: Path, whole: Trained, tmp_path: Path) -> None:
     with pytest.raises(FileMissing, match="nothing to resume"):
         train(recipe(), tmp_path / "none", data=images, resume=True, workers=0)
@@ -209,6 +278,12 @@ def test_data_that_cannot_train_is_refused(images: Path, tmp_path: Path) -> None
         train(recipe(), tmp_path / "run", data=images / "train", workers=0)
     with pytest.raises(DataUnusable, match="24 training images"):
         train(recipe("optimisation.batch=25"), tmp_path / "run", data=images, workers=0)
+    shutil.copytree(images, tmp_path / "more")
+    (tmp_path / "more" / "train" / ".ipynb_checkpoints").mkdir()
+    assert open_set(tmp_path / "more").classes == ("cat", "cup")
+    (tmp_path / "more" / "train" / "dog").mkdir()
+    with pytest.raises(DataUnusable, match="no training images of dog"):
+        train(recipe(), tmp_path / "run", data=tmp_path / "more", workers=0)
     (tmp_path / "one" / "train" / "cat").mkdir(parents=True)
     (tmp_path / "one" / "test" / "cat").mkdir(parents=True)
     with pytest.raises(DataUnusable, match="no images"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 import hypothesis.strategies as st
 import numpy as np
@@ -15,12 +17,19 @@ from torch import nn
 from torch.nn import functional
 
 from ghostdeploy.datasets.dataset import DataSet, MappedImages
+from ghostdeploy.model import Model, Weights
+from ghostdeploy.preprocessing import Preprocessing
+from ghostdeploy.progress import SILENT
 from ghostdeploy.training.images import _Batches, augmentation, training_batches
 from ghostdeploy.training.objective import Objective, mixing
 from ghostdeploy.training.randomness import Use, seed_of
 from ghostdeploy.training.recipe import AugmentationPart, DataPart, DistillationPart, OptimisationPart, Recipe
 from ghostdeploy.training.schedule import scheduler
+from ghostdeploy.training.teacher import KeptAnswers, Teacher, teacher
+from ghostdeploy.training.trainer import _optimiser
+from ghostdeploy.training_errors import DataUnusable
 from tests.small_training import recipe
+from tests.tiny import factory
 
 LOGITS = st.lists(st.floats(-8, 8), min_size=6, max_size=6).map(lambda values: torch.tensor(values).reshape(2, 3))
 LABELS = torch.tensor([0, 2])
@@ -55,6 +64,8 @@ def test_with_alpha_1_labels_do_not_matter_and_a_student_like_its_teacher_is_don
      {0: 0.0, 10: 0.5, 20: 0.5 * (1 + math.cos(math.pi * 0.2)), 50: 0.5, 100: 0.0}),
     (OptimisationPart(10, 8, 1.0, schedule="step", decay_epochs=2, decay_rate=0.5),
      {0: 1.0, 19: 1.0, 20: 0.5, 99: 0.0625}),
+    (OptimisationPart(10, 8, 1.0, schedule="step", decay_epochs=2, decay_rate=0.5, warmup_epochs=1, warmup_lr=0.0),
+     {0: 0.0, 5: 0.5, 10: 1.0, 20: 0.5, 99: 0.0625}),
     (OptimisationPart(10, 8, 1.0, schedule="constant"), {0: 1.0, 99: 1.0})])
 def test_the_schedule_by_hand(part: OptimisationPart, wanted: dict[int, float]) -> None:
     """Ten epochs of ten steps; asked in any order, since it has no state."""
@@ -63,6 +74,41 @@ def test_the_schedule_by_hand(part: OptimisationPart, wanted: dict[int, float]) 
     for step, rate in reversed(wanted.items()):
         schedule.step_update(step)
         assert optimiser.param_groups[0]["lr"] == pytest.approx(rate, abs=1e-9)
+
+
+def test_biases_and_norms_do_not_decay() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Linear(4, 2))
+    groups = _optimiser(module, OptimisationPart(1, 8, 0.1, beta1=0.8, weight_decay=0.3, clip=2.0)).param_groups
+    decay = {parameter: group["weight_decay"] for group in groups for parameter in group["params"]}
+    assert [decay[parameter] for parameter in module.parameters()] == [0.3, 0, 0, 0, 0.3, 0]
+    assert {(group["betas"], group["max_grad_norm"]) for group in groups} == {((0.8, 0.999), 2.0)}
+
+
+def test_a_teacher_sees_what_it_was_trained_on() -> None:
+    """The student's inputs, normalised for the teacher; kept answers are those to the images asked for."""
+    pixels_, theirs = torch.rand(4, 3, 8, 8), Preprocessing(8, 1.0, mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 2.0))
+    module = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
+    model = Model(module, "m", Weights("random"), theirs, classes=2)
+
+    def normalised(mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
+        return (pixels_ - torch.tensor(mean).reshape(3, 1, 1)) / torch.tensor(std).reshape(3, 1, 1)
+
+    part = recipe().data
+    answers = Teacher(model, recipe(), torch.device("cpu"))(normalised(part.mean, part.std), torch.arange(4))
+    assert torch.allclose(answers, module(normalised(theirs.mean, theirs.std)), atol=1e-5)
+    assert torch.equal(KeptAnswers(answers)(pixels_, torch.tensor([2, 0])), answers[[2, 0]])
+
+
+def test_any_module_can_teach(tmp_path: Path) -> None:
+    """One that no card describes, by its factory."""
+    torch.save(factory().state_dict(), tmp_path / "t.pth")
+    data = DataSet("d", tuple("abcdefg"), pixels(30), pixels(4), "x")
+    settings = (f"distillation.teacher={tmp_path / 't.pth'}", "distillation.model=tests.tiny:factory")
+    made = teacher(recipe(*settings), data, torch.device("cpu"), SILENT)
+    assert made is not None
+    assert made(torch.zeros(2, 3, 32, 32), torch.arange(2)).shape == (2, 7)
+    with pytest.raises(DataUnusable, match="has 7 classes, d 2"):
+        teacher(recipe(*settings), replace(data, classes=("a", "b")), torch.device("cpu"), SILENT)
 
 
 def small(count: int, batch: int, epochs: int = 2) -> Recipe:

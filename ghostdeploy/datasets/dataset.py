@@ -105,13 +105,20 @@ def from_folders(directory: Path) -> DataSet:
     if not train.is_dir() or test is None:
         raise DataMissing(f"{directory} is no data set", "it has no train/ and test/ (or val/) with a folder a class",
                           "arrange the images as train/CLASS/image.jpg and test/CLASS/image.jpg")
-    classes = tuple(sorted(entry.name for entry in train.iterdir() if entry.is_dir()))
-    strange = sorted({entry.name for entry in test.iterdir() if entry.is_dir()} - set(classes))
+    classes = tuple(sorted(_folders(train)))
+    strange = sorted(_folders(test) - set(classes))
     if strange:
         raise DataUnusable(f"{test} has classes that {train} lacks", ", ".join(strange[:5]), "train on what is tested")
     trained, tested = _files(train, classes), _files(test, classes)
-    listed = "\n".join(path.relative_to(directory).as_posix() for path in trained.paths + tested.paths)
+    # Names and sizes: the contents of ImageNet would take an hour to read.
+    listed = "\n".join(f"{path.relative_to(directory).as_posix()} {path.stat().st_size}"
+                       for path in trained.paths + tested.paths)
     return DataSet(directory.name, classes, trained, tested, hashlib.sha256(listed.encode()).hexdigest())
+
+
+def _folders(split: Path) -> set[str]:
+    """Classes; what other programs hide there (.ipynb_checkpoints) is none."""
+    return {entry.name for entry in split.iterdir() if entry.is_dir() and not entry.name.startswith(".")}
 
 
 def _files(split: Path, classes: tuple[str, ...]) -> ImageFiles:

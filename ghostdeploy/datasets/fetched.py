@@ -13,6 +13,7 @@ from ghostdeploy.training_errors import DataMissing, DataUnusable
 from ghostdeploy.wording import first_sentence
 
 SPLITS = ("train", "test")
+IDENTITY = "identity.txt"       # a digest of what stands beside it
 
 
 def home() -> Path:
@@ -28,11 +29,10 @@ def open_set(name: str | Path) -> DataSet:
         DataUnusable: what stands there cannot be read.
     """
     directory = Path(name)
+    if not directory.is_dir() and directory.name == str(name):
+        directory = home() / name
     if directory.is_dir():
         return _stored(directory) if (directory / "classes.txt").exists() else from_folders(directory)
-    kept = home() / str(name)
-    if directory.name == str(name) and (kept / "classes.txt").exists():
-        return _stored(kept)
     raise DataMissing(f"there is no data set {name}", "it is no directory, and none of that name was fetched",
                       "`ghostdeploy data cifar10` fetches CIFAR-10; your own: train/CLASS/image and test/CLASS/image")
 
@@ -48,14 +48,14 @@ def store(directory: Path, classes: tuple[str, ...], identity: str,
         for split, (pixels, labels) in splits.items():
             np.save(part / f"{split}.pixels.npy", pixels)
             np.save(part / f"{split}.labels.npy", labels)
-        (part / "identity.txt").write_text(identity + "\n", encoding="utf-8")
+        (part / IDENTITY).write_text(identity + "\n", encoding="utf-8")
         (part / "classes.txt").write_text("\n".join(classes) + "\n", encoding="utf-8")
 
 
 def _stored(directory: Path) -> DataSet:
     try:
         classes = tuple((directory / "classes.txt").read_text(encoding="utf-8").splitlines())
-        identity = (directory / "identity.txt").read_text(encoding="utf-8").strip()
+        identity = (directory / IDENTITY).read_text(encoding="utf-8").strip()
         train, test = (MappedImages(np.load(directory / f"{split}.pixels.npy", mmap_mode="r", allow_pickle=False),
                                     np.load(directory / f"{split}.labels.npy", allow_pickle=False))
                        for split in SPLITS)

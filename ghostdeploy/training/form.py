@@ -8,7 +8,9 @@ from torch import nn
 from ghostdeploy import zoo
 from ghostdeploy.architecture import build
 from ghostdeploy.branching import reparam
+from ghostdeploy.calling import call
 from ghostdeploy.loading import load
+from ghostdeploy.trace import evaluating
 from ghostdeploy.training.randomness import Use, seed_of
 from ghostdeploy.training.recipe import ModelPart
 from ghostdeploy.training_errors import RecipeInvalid
@@ -22,11 +24,14 @@ def training_form(part: ModelPart, classes: int, example: torch.Tensor, seed: in
     Raises:
         UnknownModel: no such card.
         RecipeInvalid: the start is of another architecture, or the model has no dropout to set.
+        InputSizeRejected: the model cannot take inputs of the example's size.
         The errors of `ghostdeploy.load`: about the file to start with.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, Use.WEIGHTS))
         module = _started(part, classes) if part.start else build(zoo.card(part.card), classes)
+        with evaluating(module), torch.no_grad():
+            call(module, example[:1])
         module = reparam(module, example, branches=part.branches, scale=part.scale, identity=part.identity,
                          silent=bool(part.start)).module
     if hasattr(module, "drop_rate"):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader, Dataset, Subset, default_collate
 
 from ghostdeploy.datasets.dataset import Split
 from ghostdeploy.errors import GhostdeployError
@@ -17,6 +17,8 @@ from ghostdeploy.preprocessing import Preprocessing
 from ghostdeploy.torchvision_mend import mend
 from ghostdeploy.training.randomness import Use, seed_of, set_seeds
 from ghostdeploy.training.recipe import AugmentationPart, DataPart, Recipe
+from ghostdeploy.training_errors import RecipeInvalid
+from ghostdeploy.wording import first_sentence
 
 TEST_BATCH = 250
 # Half the cores load: on two cores the one process that loaded CIFAR-10 at 64 pixels was busy for 10 to 50 % of a core.
@@ -31,7 +33,11 @@ def preprocessing(data: DataPart) -> Preprocessing:
 
 
 def augmentation(part: AugmentationPart, data: DataPart) -> Any:
-    """A callable from PIL image to normalised tensor [3, size, size], of timm's and torchvision's transforms."""
+    """A callable from PIL image to normalised tensor [3, size, size], of timm's and torchvision's transforms.
+
+    Raises:
+        RecipeInvalid: timm does not know the words of `auto`.
+    """
     mend()
     from timm.data import create_transform
     from torchvision import transforms
@@ -40,11 +46,15 @@ def augmentation(part: AugmentationPart, data: DataPart) -> Any:
     resized = part.crop == "resized"
     # timm's own crop is the resized one; with scale 1 and ratio 1 it takes all of a square image.
     # Without a colour jitter of 0: it drew and did nothing, for 100 of 900 us an image.
-    pieces = create_transform(
-        size, is_training=True, scale=part.scale if resized else (1.0, 1.0), ratio=None if resized else (1.0, 1.0),
-        hflip=part.flip, color_jitter=part.colour_jitter or None,  # type: ignore[arg-type]
-        auto_augment=part.auto or None,
-        interpolation=data.interpolation, mean=data.mean, std=data.std, re_prob=part.erasing, re_mode="pixel")
+    try:
+        pieces = create_transform(
+            size, is_training=True, scale=part.scale if resized else (1.0, 1.0), ratio=None if resized else (1.0, 1.0),
+            hflip=part.flip, color_jitter=part.colour_jitter or None,  # type: ignore[arg-type]
+            auto_augment=part.auto or None,
+            interpolation=data.interpolation, mean=data.mean, std=data.std, re_prob=part.erasing, re_mode="pixel")
+    except (AssertionError, KeyError, ValueError) as error:     # timm has no type of its own for words it does not know
+        raise RecipeInvalid(f"augmentation.auto = {part.auto!r} is not possible", first_sentence(error),
+                            "write it as timm does, for example rand-m9-mstd0.5 or original") from error
     if part.crop == "padded":
         before = [transforms.Resize(size, transforms.InterpolationMode(data.interpolation)),
                   transforms.RandomCrop(size, size // PAD_SHARE, padding_mode="reflect")]
@@ -151,6 +161,8 @@ def _collated(items: list[Any]) -> Any:
     return next((item for item in items if isinstance(item, GhostdeployError)), None) or default_collate(items)
 
 
-def evaluation_batches(split: Split, how: Preprocessing) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Every test image once, in order: [n, 3, size, size] and labels [n]."""
-    return DataLoader(_Testing(split, how), batch_size=TEST_BATCH)
+def evaluation_batches(split: Split, how: Preprocessing, rank: int = 0, processes: int = 1
+                       ) -> DataLoader[tuple[Tensor, Tensor]]:
+    """Every test image once, in order: [n, 3, size, size] and labels [n]; of several processes, each has its part."""
+    numbers = range(rank, len(split.labels), processes)
+    return DataLoader(Subset(_Testing(split, how), numbers), batch_size=TEST_BATCH)

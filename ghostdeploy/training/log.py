@@ -1,4 +1,4 @@
-"""The log of a run: one CSV row for every look at the test images, and one for every few steps."""
+"""The log of a run: one CSV row for every look at the test images."""
 
 from __future__ import annotations
 

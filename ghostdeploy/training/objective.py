@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from ghostdeploy.training.recipe import AugmentationPart, DistillationPart, Opti
 
 
 def mixing(augmentation: AugmentationPart, optimisation: OptimisationPart, classes: int) -> Any | None:
-    """timm's Mixup, which does CutMix too: (images, labels) -> (mixed images, class shares); None where both areoff."""
+    """timm's Mixup, which does CutMix too: (images, labels) -> (mixed images, class shares); None if both are off."""
     if not augmentation.mixup and not augmentation.cutmix:
         return None
     from timm.data import Mixup
@@ -45,11 +46,11 @@ class Objective:
         return (1 - alpha) * entropy + alpha * temperature ** 2 * divergence
 
 
-def top1(model: torch.nn.Module, batches: Any, device: torch.device) -> float:
-    """The share (0 to 1) of test images whose highest class is their label; `model` in eval mode."""
-    right = count = 0
+def right(models: Sequence[torch.nn.Module], batches: Any, device: torch.device) -> Tensor:
+    """Of how many test images each model's highest class is their label, [models]; all in eval mode."""
+    counts = torch.zeros(len(models))
     with torch.inference_mode():
         for images, labels in batches:
-            answers = model(images.to(device).contiguous(memory_format=torch.channels_last)).argmax(1).cpu()
-            right, count = right + int((answers == labels).sum()), count + len(labels)
-    return right / count
+            inputs = images.to(device).contiguous(memory_format=torch.channels_last)
+            counts += torch.tensor([int((model(inputs).argmax(1).cpu() == labels).sum()) for model in models])
+    return counts

@@ -103,21 +103,23 @@ class AveragePart:
 class DistillationPart:
     """loss = (1 - alpha) * cross-entropy + alpha * temperature^2 * KL(teacher || student), both at `temperature`.
 
-    `teacher` is a checkpoint file that `ghostdeploy.load` recognises; it has the data's classes. `cached` runs it once
-    over centre crops, instead of over what the student sees at every step.
+    `teacher` is a checkpoint file; it has the data's classes. `model` says what it is a checkpoint of where
+    `ghostdeploy.load` does not recognise it: a card, or a factory such as `timm.models.resnet:resnet50`. `cached` runs
+    it once over centre crops, instead of over what the student sees at every step.
     """
 
     teacher: str
     alpha: float = 0.5
     temperature: float = 1.0
     cached: bool = False
+    model: str = ""
 
 
 @dataclass(frozen=True)
 class RunPart:
     """What the run itself needs: the seed of all randomness, precision, and how often it looks up.
 
-    `evaluate_every` and `save_every` count epochs; `save_minutes` saves in between.
+    `evaluate_every` counts epochs.
     """
 
     seed: int = 0

@@ -79,6 +79,8 @@ def parse(text: str, where: str, settings: Iterable[str] = ()) -> Recipe:
         _set(tables, setting)
     _known(tables, {"name", "title", "sources", *TABLES}, where)
     named = tables.get("sources", {})
+    if not isinstance(named, dict):
+        raise RecipeInvalid(f"sources in {where} is no table", "", "describe each source under [sources]")
     sources = [entry for name, table in tables.items() if name in TABLES
                for entry in _sources(name, table, named, where)]
     found: dict[str, Any] = {name: _part(TABLES[name], name, table, where)
@@ -89,7 +91,15 @@ def parse(text: str, where: str, settings: Iterable[str] = ()) -> Recipe:
         raise RecipeInvalid(f"{where} has no {missing[0]}", "", NEXT)
     zoo.card(found["model"].card)
     _agree(found, where)
-    return Recipe(name=tables["name"], title=tables["title"], sources=tuple(sources), **found)
+    return Recipe(name=tables["name"], title=tables["title"], sources=(*sources, *_defaults(found, sources)), **found)
+
+
+def _defaults(found: Mapping[str, Any], sources: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What the recipe leaves out has a default, which is our choice."""
+    named = {value for value, _ in sources}
+    every = [f"{name}.{field.name}" for name, kind in TABLES.items() if name in found or name != "distillation"
+             for field in dataclasses.fields(kind)]
+    return [(value, "ours") for value in every if value not in named]
 
 
 def _tables(text: str, where: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -122,6 +132,7 @@ def _put(tables: dict[str, Any], name: str, key: str, value: Any, source: str | 
     if not isinstance(entry, dict):
         raise RecipeInvalid(f"{name} is no table", "", NEXT)
     entry[key] = value
+    _attributed(name, entry, "the recipe")
     attributed = entry.setdefault("from", {})
     for keys in attributed.values():
         if key in keys:
@@ -136,6 +147,13 @@ def _agree(found: Mapping[str, Any], where: str) -> None:
     if mixes and "distillation" in found and found["distillation"].cached:
         raise RecipeInvalid(f"{where} mixes images and keeps the teacher's answers",
                             "a kept answer is to one image, not to a mixture", "set distillation.cached = false")
+    rates = found["optimisation"]
+    if rates.warmup_epochs > rates.epochs:
+        raise RecipeInvalid(f"{where} warms up for {rates.warmup_epochs:g} of {rates.epochs} epochs", "",
+                            "set optimisation.warmup_epochs to fewer")
+    if rates.schedule == "cosine" and rates.min_lr > rates.lr:
+        raise RecipeInvalid(f"{where} falls from a rate of {rates.lr:g} to {rates.min_lr:g}", "",
+                            "set optimisation.min_lr below optimisation.lr")
 
 
 def _set(tables: dict[str, Any], setting: str) -> None:

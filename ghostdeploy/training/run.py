@@ -56,6 +56,10 @@ def train(recipe: Recipe, directory: Path, *, data: Path | None = None, resume: 
 def _check(recipe: Recipe, data: DataSet) -> None:
     if len(data.classes) < 2:
         raise DataUnusable(f"{data.name} has {len(data.classes)} class", "", "there is nothing to learn to tell apart")
+    empty = sorted(set(range(len(data.classes))) - set(data.train.labels.tolist()))
+    if empty:
+        raise DataUnusable(f"{data.name} has no training images of {data.classes[empty[0]]}",
+                           "every folder of train/ is a class", "put images into it, or remove its folders")
     if not steps_per_epoch(data.train, recipe):
         raise DataUnusable(f"{data.name} has {len(data.train.labels)} training images",
                            f"one batch of {recipe.name} has {recipe.optimisation.batch}",

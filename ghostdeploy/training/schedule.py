@@ -17,7 +17,7 @@ def scheduler(optimiser: torch.optim.Optimizer, part: OptimisationPart, steps_pe
     from timm.scheduler import CosineLRScheduler, StepLRScheduler
 
     warmup: dict[str, Any] = {"warmup_t": round(part.warmup_epochs * steps_per_epoch),
-                              "warmup_lr_init": part.warmup_lr, "t_in_epochs": False}
+                              "warmup_lr_init": part.warmup_lr, "warmup_prefix": False, "t_in_epochs": False}
     steps = part.epochs * steps_per_epoch
     if part.schedule == "cosine":
         return CosineLRScheduler(optimiser, t_initial=steps, lr_min=part.min_lr, **warmup)

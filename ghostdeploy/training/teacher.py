@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ghostdeploy.cache import appearing, cache_root
+from ghostdeploy.calling import classify
 from ghostdeploy.datasets.dataset import DataSet
 from ghostdeploy.digest import sha256
 from ghostdeploy.errors import FileMissing
@@ -66,14 +67,16 @@ def teacher(recipe: Recipe, data: DataSet, device: torch.device, progress: Progr
 
     Raises:
         DataUnusable: it has other classes than the data.
-        FileMissing: it is no file and no model that timm has weights of; the errors of `ghostdeploy.load`.
+        FileMissing: there is no such file; the errors of `ghostdeploy.load`.
     """
     part = recipe.distillation
     if part is None:
         return None
     model = _model(part)
-    if model.classes != len(data.classes):
-        raise DataUnusable(f"the teacher {part.teacher} has {model.classes} classes, {data.name} {len(data.classes)}",
+    with torch.no_grad():
+        classes = classify(model.module, torch.zeros(1, 3, *2 * (model.preprocessing.input_size,))).shape[1]
+    if classes != len(data.classes):
+        raise DataUnusable(f"the teacher {part.teacher} has {classes} classes, {data.name} {len(data.classes)}",
                            "it can only teach classes that it knows", "train the teacher on these data first")
     live = Teacher(model, recipe, device)
     return _kept(live, model, recipe, data, device, progress) if part.cached else live
@@ -83,7 +86,7 @@ def _model(part: DistillationPart) -> Model:
     if not Path(part.teacher).exists():
         raise FileMissing(f"no such teacher: {part.teacher}", "a teacher is a checkpoint file",
                           "name the file in distillation.teacher; `ghostdeploy models` says where weights can be had")
-    return load(part.teacher)
+    return load(part.teacher, model=part.model or None)
 
 
 def _kept(live: Teacher, model: Model, recipe: Recipe, data: DataSet, device: torch.device,
@@ -91,11 +94,12 @@ def _kept(live: Teacher, model: Model, recipe: Recipe, data: DataSet, device: to
     """From the cache, by the digest of the teacher, the data and how they become inputs; computed where missing."""
     assert recipe.distillation is not None
     how = preprocessing(recipe.data)
-    key = hashlib.sha256(repr((sha256(Path(recipe.distillation.teacher)), data.identity, how)).encode()).hexdigest()
+    part = recipe.distillation
+    key = hashlib.sha256(repr((sha256(Path(part.teacher)), part.model, data.identity, how)).encode()).hexdigest()
     directory = cache_root() / "teachers" / key[:32]
     if not directory.exists():
         progress.stage(f"let {model.name} answer {len(data.train.labels)} images, once")
         found = [live(images.to(device), labels).half().cpu() for images, labels in evaluation_batches(data.train, how)]
-        with appearing(directory) as part:
-            np.save(part / "answers.npy", torch.cat(found).numpy())
+        with appearing(directory) as scratch:
+            np.save(scratch / "answers.npy", torch.cat(found).numpy())
     return KeptAnswers(torch.from_numpy(np.load(directory / "answers.npy", allow_pickle=False)))

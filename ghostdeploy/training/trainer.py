@@ -13,17 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from ghostdeploy.datasets.dataset import DataSet
+from ghostdeploy.errors import UsageError
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.training import log, state, weights_file
 from ghostdeploy.training.depthwise import quicken
 from ghostdeploy.training.form import training_form
 from ghostdeploy.training.images import evaluation_batches, example, preprocessing, steps_per_epoch, training_batches
-from ghostdeploy.training.objective import Objective, mixing, top1
+from ghostdeploy.training.objective import Objective, mixing, right
 from ghostdeploy.training.randomness import Use, seed_of, set_seeds
 from ghostdeploy.training.recipe import OptimisationPart, Recipe
 from ghostdeploy.training.schedule import scheduler
 from ghostdeploy.training.teacher import teacher
-from ghostdeploy.training_errors import TrainingDiverged
+from ghostdeploy.training_errors import RecipeInvalid, ResumeMismatch, TrainingDiverged
+from ghostdeploy.wording import first_sentence
 
 WEIGHTS = "model.safetensors"
 HALF_WEIGHTS = "model.fp16.safetensors"
@@ -71,6 +73,34 @@ def _optimiser(module: nn.Module, part: OptimisationPart) -> torch.optim.Optimiz
     return made
 
 
+def _accelerator(recipe: Recipe) -> Any:
+    """accelerate's, for the processes and devices that there are.
+
+    Raises:
+        RecipeInvalid: they cannot compute in the recipe's precision, or cannot share its batch.
+        UsageError: this process trained in another precision before.
+    """
+    from accelerate import Accelerator
+
+    gpu = torch.accelerator.is_available()
+    if recipe.run.precision == "fp16" and not gpu:
+        raise RecipeInvalid("run.precision = fp16 needs a GPU", "accelerate trains in float32 instead where there is "
+                            "none, and says nothing", "--set run.precision=no, or bf16")
+    try:
+        # accelerate overlooks torchrun's other processes unless it is told that they have CPUs only.
+        made = Accelerator(mixed_precision=recipe.run.precision, cpu=not gpu)
+    except ValueError as error:
+        raise UsageError("this process has trained in another precision", first_sentence(error),
+                         "train in a process of its own") from error
+    batch, count = recipe.optimisation.batch, made.num_processes
+    mixes = recipe.augmentation.mixup or recipe.augmentation.cutmix
+    if batch % count or batch < 2 * count or (mixes and batch // count % 2):
+        raise RecipeInvalid(f"optimisation.batch = {batch} does not fit --processes {count}",
+                            "each takes as many images, two at least for BatchNorm, and an even number to mix in pairs",
+                            f"--set optimisation.batch={-(-max(batch, 2) // (2 * count)) * 2 * count}")
+    return made
+
+
 @dataclass
 class _Meter:
     """Loss and speed since the last row of the log."""
@@ -97,13 +127,11 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, data: DataSet, directory: Path, workers: int | None, progress: Progress,
                  watch: Watch) -> None:
-        from accelerate import Accelerator
         from timm.utils import ModelEmaV3
 
         self.recipe, self.data, self.directory, self.workers = recipe, data, directory, workers
         self.identity = state.digest(recipe, data.identity)
-        # accelerate overlooks torchrun's other processes unless it is told that they have CPUs only.
-        self.accelerator = Accelerator(mixed_precision=recipe.run.precision, cpu=not torch.accelerator.is_available())
+        self.accelerator = _accelerator(recipe)
         main = self.accelerator.is_main_process
         self.progress: Progress = progress if main else SILENT
         self.watch: Watch = watch if main else lambda _: None
@@ -122,6 +150,16 @@ class Trainer:
         self.rows: list[log.Row] = []
 
     def restore(self, found: state.State) -> None:
+        """Go on from `found`.
+
+        Raises:
+            ResumeMismatch: another number of processes made it: each normalises its own part of a batch.
+        """
+        if found.processes != self.accelerator.num_processes:
+            raise ResumeMismatch(
+                f"the run was begun with {found.processes} processes, not {self.accelerator.num_processes}",
+                "each normalises its own part of a batch, so their number is part of what a run computes",
+                f"go on with --processes {found.processes}, or start over in another directory (-o)")
         self.module.load_state_dict(found.model)
         self.average.module.load_state_dict(found.average)
         self.optimiser.load_state_dict(found.optimiser)
@@ -140,11 +178,15 @@ class Trainer:
             now = time.monotonic()
             self.meter.add(loss, self.recipe.optimisation.batch, now - started)
             self._tell()
-            if self.step % (self.per_epoch * self.recipe.run.evaluate_every) == 0 or self.step == self.steps:
-                self._look()
+            looks = self.step % (self.per_epoch * self.recipe.run.evaluate_every) == 0 or self.step == self.steps
             out_of_time = deadline is not None and self._any(now > deadline)
             due = self._any(now - self.saved > 60 * self.recipe.run.save_minutes)
-            if out_of_time or due or self.step == self.steps:
+            saves = out_of_time or due or self.step == self.steps
+            if looks or saves:
+                self._check_answers()
+            if looks:
+                self._look()
+            if saves:
                 self._save()
             if out_of_time:
                 break
@@ -205,11 +247,13 @@ class Trainer:
 
     def _look(self) -> None:
         """Test raw and averaged weights, log it, and write the averaged ones as users get them."""
-        batches = evaluation_batches(self.data.test, preprocessing(self.recipe.data))
+        ours = self.accelerator
+        batches = evaluation_batches(self.data.test, preprocessing(self.recipe.data), ours.process_index,
+                                     ours.num_processes)
         self.module.eval()
-        raw, averaged = (top1(module, batches, self.accelerator.device)
-                         for module in (self.module, self.average.module))
+        counts = right((self.module, self.average.module), batches, ours.device).to(ours.device)
         self.module.train()
+        raw, averaged = (ours.reduce(counts, "sum") / len(self.data.test.labels)).tolist()
         epoch = self.step // self.per_epoch
         row = {"step": self.step, "epoch": epoch, "lr": self.optimiser.param_groups[0]["lr"],
                "loss": round(self.meter.loss, 5), "top1_raw": raw, "top1_ema": averaged,
@@ -224,21 +268,23 @@ class Trainer:
                 weights_file.write(self.directory / name, self.average.module.state_dict(), self.recipe, self.data,
                                    half=half, step=self.step, steps=self.steps, top1=averaged)
 
-    def _save(self) -> None:
-        """Save the state, if it is one to go on from.
+    def _check_answers(self) -> None:
+        """Before anything is written over what was sound; the next loss would say it too late.
 
         Raises:
-            TrainingDiverged: it gives no numbers any more, which the next loss would say too late. The last one stays.
+            TrainingDiverged: the weights or their average give no numbers any more.
         """
         self.module.eval()
         with torch.no_grad():
-            sound = bool(self.module(self.seen).isfinite().all())
+            sound = all(bool(module(self.seen).isfinite().all()) for module in (self.module, self.average.module))
         self.module.train()
         if self._any(not sound):
             raise self._diverged(f"after step {self.step} the model answers with no finite numbers")
+
+    def _save(self) -> None:
         if self.accelerator.is_main_process:
             state.save(self.directory, state.State(
                 self.step, self.module.state_dict(), self.average.module.state_dict(), self.optimiser.state_dict(),
-                tuple(self.rows), torch.get_num_threads(),
+                tuple(self.rows), torch.get_num_threads(), self.accelerator.num_processes,
                 {} if self.accelerator.scaler is None else self.accelerator.scaler.state_dict()), self.identity)
         self.saved = time.monotonic()
