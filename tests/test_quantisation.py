@@ -22,6 +22,7 @@ from ghostdeploy.quantisation.params import (
 )
 from ghostdeploy.quantisation.plan import Planner
 from ghostdeploy.quantisation.rounding import rounded
+from ghostdeploy.quantisation.sensitivity import fewest
 from ghostdeploy.quantisation.simulated import simulated
 from ghostdeploy.quantisation.taps import moments
 from ghostdeploy.trace import trace
@@ -180,3 +181,17 @@ def test_what_is_joined_is_kept_in_equal_steps() -> None:
     found = Planner(graph, (x,), INT8).plan()
     (cat,) = graph.graph.find_nodes(op="call_function", target=torch.ops.aten.cat.default)
     assert {found.params[source] for source in cat.all_input_nodes} == {found.params[cat]}
+
+
+@given(most=st.integers(0, 40), data=st.data())
+def test_no_more_layers_stay_in_float_than_it_takes(most: int, data: st.DataObject) -> None:
+    """Of a question whose answer stays yes: the least; each number is asked about once, and all are enough unasked."""
+    least, asked = data.draw(st.integers(0, most)), list[int]()
+
+    def enough(count: int) -> bool:
+        asked.append(count)
+        return count >= least
+
+    assert fewest(most, enough) == least
+    assert len(set(asked)) == len(asked) and most not in asked
+    assert len(asked) <= 2 * most.bit_length() + 1

@@ -72,7 +72,6 @@ def test_tuning_measures_both_forms_on_the_device(tmp_path: Path) -> None:
         assert tune([(module, example)], TimeMeter(device), formats=("tflite",), known=known).sites == known.sites
 
 
-@pytest.mark.phones
 class Partial:
     """A device on which only the first `runs` sites run."""
 
@@ -102,6 +101,7 @@ def test_a_site_that_does_not_run_is_left_out_and_a_device_that_runs_none_is_an_
         tune(modules, Partial(0), formats=["tflite"])
 
 
+@pytest.mark.phones
 def test_instructions_of_a_site_are_the_same_every_time(tmp_path: Path) -> None:
     from ghostdeploy.tuning.meters import InstructionMeter
 

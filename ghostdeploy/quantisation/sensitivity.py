@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,18 +56,37 @@ def chosen(module: GraphModule, calibration: Calibration, backend: Backend, prog
     whole = planner.plan()
     if calibration.agreement is None:
         return Choice(whole, simulated(module, whole))
-    exact = _outputs(module, calibration.samples)
+    agreement, exact = calibration.agreement, _outputs(module, calibration.samples)
     losses = _losses(module, whole, calibration.samples[:TRIED_ON], exact[:TRIED_ON], progress)
-    worst = [loss.layer for loss in losses]
-    for count in _growing(len(worst)):
-        found = planner.plan(frozenset(worst[:count]))
-        simulation = simulated(module, found)
-        agrees = compare_outputs(exact, _outputs(simulation, calibration.samples), limit=0.0)
-        progress.note(f"{count} layers in float32: top-1 agrees on {agrees.top1_agreement:.1%} of the images "
-                      "calibrated with")
-        if agrees.top1_agreement >= calibration.agreement:
+    worst = tuple(loss.layer for loss in losses)
+
+    def agrees(count: int) -> bool:
+        simulation = simulated(module, planner.plan(frozenset(worst[:count])))
+        found = compare_outputs(exact, _outputs(simulation, calibration.samples), limit=0.0).top1_agreement
+        progress.note(f"{count} layers in float32: top-1 agrees on {found:.1%} of the images calibrated with")
+        return found >= agreement
+
+    count = fewest(len(worst), agrees)
+    plan = planner.plan(frozenset(worst[:count]))
+    return Choice(plan, simulated(module, plan), worst[:count], tuple(losses))
+
+
+def fewest(most: int, enough: Callable[[int], bool]) -> int:
+    """How many of `most` it takes: first 0, 1, 2, 4, ..., then halving what lies between the last two of those.
+
+    All of them are enough without asking. Where more do not always help, a number that is enough and one less that is
+    not: there may be a smaller one.
+    """
+    below, above = -1, most
+    for count in _growing(most):
+        if enough(count):
+            above = count
             break
-    return Choice(found, simulation, tuple(worst[:count]), tuple(losses))
+        below = count
+    while above - below > 1:
+        middle = (below + above) // 2
+        below, above = (below, middle) if enough(middle) else (middle, above)
+    return above
 
 
 def _losses(module: GraphModule, whole: Quantisation, samples: Sequence[Example], exact: FloatArray,
@@ -90,8 +109,8 @@ def _alone(module: GraphModule, whole: Quantisation, node: Node) -> Quantisation
 
 
 def _growing(most: int) -> list[int]:
-    """0, 1, 2, 4, ... and all."""
-    return [0, *(2**power for power in range(most.bit_length()) if 2**power < most), most]
+    """0, 1, 2, 4, ..., short of all."""
+    return [count for count in (0, *(2**power for power in range(most.bit_length()))) if count < most]
 
 
 @torch.no_grad()

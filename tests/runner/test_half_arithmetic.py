@@ -65,6 +65,21 @@ def test_parity_and_that_it_is_half(half: Half) -> None:
     assert np.array_equal(outputs[True].argmax(1), truth.argmax(1))
 
 
+@pytest.mark.parametrize("largest", [2, 900])
+def test_large_values_are_normalised(largest: int, tmp_path: Path) -> None:
+    """Squares beyond 256 are infinite in half precision; the file's own words keep what is squared below that."""
+    torch.manual_seed(0)
+    module, x = torch.nn.LayerNorm(64, 1e-6), torch.randn(1, 7, 64)
+    x = x / x.abs().max() * largest
+    made = lower_tflite(trace(module, x), x, precision="fp16")
+    path = tmp_path / "norm.tflite"
+    path.write_bytes(made.data)
+    run, _ = run_job(Job(path, "tflite", "infer", made.inputs, made.outputs, half_arithmetic=True), "arm64-v8a",
+                     [(x.numpy(),)], HAS)
+    with torch.no_grad():
+        assert np.abs(run.outputs[0][0] - module(x).numpy()).max() < 0.02
+
+
 def test_it_halves_the_multiplications(tmp_path: Path) -> None:
     convolution, example = torch.nn.Conv2d(32, 64, 1).eval(), torch.zeros(1, 32, 28, 28)
     path = tmp_path / "convolution.tflite"

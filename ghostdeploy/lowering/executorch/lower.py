@@ -14,6 +14,7 @@ from ghostdeploy.errors import GhostdeployError, LoweringFailed, UsageError
 from ghostdeploy.graph import Example, copy_of, inputs
 from ghostdeploy.heap import give_back
 from ghostdeploy.lowering.artifact import Lowered, Precision, RuntimeNeed
+from ghostdeploy.lowering.exactness import require_exact_forms
 from ghostdeploy.lowering.executorch.delegation import delegation
 from ghostdeploy.lowering.executorch.idle_passes import working_passes_only
 from ghostdeploy.lowering.executorch.int8 import INT8
@@ -78,8 +79,9 @@ def lower_pte(graph: GraphModule, example: Example, precision: Precision = "fp32
 def _lowered(graph: GraphModule, example: Example, precision: Precision, progress: Progress, wanted: Wanted,
              plugin: bool, calibration: Calibration | None) -> Lowered:
     progress.stage("rewrite the graph for XNNPACK")
+    require_exact_forms(graph)
     module = copy_of(graph)
-    outcomes = run(rewrites(plugin, wanted, int8=calibration is not None), module, example)
+    outcomes = run(rewrites(plugin, wanted, precision), module, example)
     if precision == "fp16":
         halve(module, example)
     int8 = None if calibration is None else _in_int8(module, calibration, progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch.fx import Node
 
+from ghostdeploy.lowering.artifact import Precision
 from ghostdeploy.lowering.passes import (
     AdaptivePoolAsPool,
     AttentionAsProducts,
@@ -38,7 +39,7 @@ from ghostdeploy.lowering.site import Wanted, nowhere
 CONCATENATION = 5
 
 
-def rewrites(plugin: bool, wanted: Wanted = nowhere, *, int8: bool = False) -> tuple[Rewrite, ...]:
+def rewrites(plugin: bool, wanted: Wanted = nowhere, precision: Precision = "fp32") -> tuple[Rewrite, ...]:
     """Every pass, in order; alternatives apply where they are `wanted`.
 
     Average pools are outside of XNNPACK in int8, depthwise convolutions are not. Means and adaptive pools come before
@@ -52,15 +53,15 @@ def rewrites(plugin: bool, wanted: Wanted = nowhere, *, int8: bool = False) -> t
         SplitProjection(),
         LoosenViews(),
         NormAffineIntoLinear(),
-        LayerNormAsProducts(),
+        LayerNormAsProducts(half=precision == "fp16"),
         AttentionAsProducts(),
         MergePermutes(),
         SelectAsSlice(),
         SpellAsView(),
         KeepdimMean(),
         AdaptivePoolAsPool(),
-        AveragePoolAsDepthwise(every=int8),
-        *(() if int8 else (WideDepthwiseAsSum(),)),
+        AveragePoolAsDepthwise(every=precision == "int8"),
+        *(() if precision == "int8" else (WideDepthwiseAsSum(),)),
         ExcludeEmptyPadding(),
         DropCeilMode(),
         SplitAsSlices(),

@@ -12,6 +12,7 @@ from ghostdeploy import graph
 from ghostdeploy.blocks import blocks
 from ghostdeploy.errors import UsageError
 from ghostdeploy.lowering.artifact import Layout, Lowered, Precision, RuntimeNeed, Stretch, TensorSpec
+from ghostdeploy.lowering.exactness import require_exact_forms
 from ghostdeploy.lowering.passes import (
     AveragePoolAsDepthwise,
     FoldKnownValues,
@@ -74,6 +75,7 @@ def lower_tflite(module: GraphModule, example: graph.Example, precision: Precisi
     if precision not in ("fp32", "fp16", "int8"):
         raise UsageError(f"precision {precision} is not written to .tflite", "", "choose fp32, fp16 or int8")
     progress.stage("tflite: rewrite")
+    require_exact_forms(module)
     module = graph.copy_of(module)
     outcomes = base.run((*alternatives(wanted), *(INT8_REWRITES if precision == "int8" else REWRITES)), module, example)
     int8 = None if precision != "int8" else _in_int8(module, required(calibration), progress)

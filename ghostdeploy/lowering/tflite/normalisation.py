@@ -13,6 +13,7 @@ from torch.fx import Node
 
 from ghostdeploy import graph
 from ghostdeploy.lowering.passes.aten import aten
+from ghostdeploy.lowering.passes.half_squares import before_squaring
 from ghostdeploy.lowering.tflite.emission import Emission
 from ghostdeploy.lowering.tflite.layout import NHWC, identity, last
 from ghostdeploy.lowering.tflite.linear import fully_connected
@@ -43,9 +44,9 @@ def group_norm(e: Emission, node: Node) -> None:
     if node.args[1] != 1 or len(graph.shape(source)) != 4:
         raise e.refusal(node, f"group norm with {node.args[1]} groups is not written, only with one", "use one group")
     x = e.read(source, NHWC)
-    mean = _row_mean(e, reduce_rows(e, x), 0.0)
-    centred = e.binary("SUB", x, mean)
-    variance = _row_mean(e, reduce_rows(e, e.binary("MUL", centred, centred)), float(graph.argument(node, 4, 1e-5)))
+    epsilon = float(graph.argument(node, 4, 1e-5))
+    centred, epsilon = _shrunk(e, e.binary("SUB", x, _row_mean(e, reduce_rows(e, x), 0.0)), epsilon)
+    variance = _row_mean(e, reduce_rows(e, e.binary("MUL", centred, centred)), epsilon)
     y = e.binary("DIV", centred, e.unary("SQRT", variance))
     e.keep(node, _scaled(e, node, y), NHWC)
 
@@ -76,9 +77,15 @@ def softmax(e: Emission, node: Node) -> None:
 
 
 def _normalise(e: Emission, x: int, epsilon: float) -> int:
-    centred = e.binary("SUB", x, _row_mean(e, x, 0.0))
+    centred, epsilon = _shrunk(e, e.binary("SUB", x, _row_mean(e, x, 0.0)), epsilon)
     variance = _row_mean(e, e.binary("MUL", centred, centred), epsilon)
     return e.binary("DIV", centred, e.unary("SQRT", variance))
+
+
+def _shrunk(e: Emission, centred: int, epsilon: float) -> tuple[int, float]:
+    """Both so small that the square fits into the float16 that the delegate may compute in."""
+    by = before_squaring(epsilon) if e.precision == "fp16" else 1.0
+    return (centred if by == 1 else e.binary("MUL", centred, e.scalar(by))), epsilon * by ** 2
 
 
 def _scaled(e: Emission, node: Node, y: int) -> int:

@@ -16,6 +16,7 @@ from ghostdeploy.lowering.tflite.emission import Emission
 from ghostdeploy.lowering.tflite.joining import concatenate
 from ghostdeploy.lowering.tflite.registry import emits
 
+INT8_RANGE = (-128, 127)
 Amounts = list[tuple[int, int]]  # per axis of the stored tensor: how many in front, how many behind
 
 
@@ -37,11 +38,20 @@ def _pad_zeros(e: Emission, tensor: int, amounts: Amounts) -> int:
 def _pad_value(e: Emission, tensor: int, amounts: Amounts, value: float) -> int:
     for axis, ends in enumerate(amounts):
         shape = e.writer.shape(tensor)
-        front, back = (e.array(np.full((*shape[:axis], n, *shape[axis + 1:]), value)) if n else None for n in ends)
+        front, back = (_filled(e, tensor, (*shape[:axis], n, *shape[axis + 1:]), value) if n else None for n in ends)
         parts = [part for part in (front, tensor, back) if part is not None]
         if len(parts) > 1:
             tensor = concatenate(e, parts, axis)
     return tensor
+
+
+def _filled(e: Emission, like: int, shape: tuple[int, ...], value: float) -> int:
+    """A constant of one value, of the type of `like`; in int8 the nearest value that its steps can say."""
+    steps = e.writer.steps(like)
+    if steps is None:
+        return e.array(np.full(shape, value))
+    stored = np.clip(value / steps.scales[0] + steps.zero_points[0], *INT8_RANGE)
+    return e.writer.constant(np.full(shape, round(stored), np.int8), steps=steps)
 
 
 @emits(aten.pad.default, aten.constant_pad_nd.default)
