@@ -142,7 +142,7 @@ def measure(name: str, directory: Path, progress: Progress) -> Standing:
     for key, layer, alone in layers(graph):
         counts[key] += 1
         kept.setdefault(key, (layer, alone))
-    whole = lower_tflite(graph, example, wanted=shipped("host").wanted("tflite", "fp32")).data
+    whole = lower_tflite(graph, example, wanted=shipped("host").wanted("tflite", "fp32"), phones=False).data
     files = {"whole": whole, **_roof_files(), **{str(i): lower_tflite(alone, tuple(
         torch.rand(shape(n)) for n in alone.graph.nodes if n.op == "placeholder")).data
         for i, (_, alone) in enumerate(kept.values())}}

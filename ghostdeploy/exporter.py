@@ -186,7 +186,8 @@ def _lower(model: Model, graph: GraphModule, example: torch.Tensor, labels: Labe
     from ghostdeploy.lowering.tflite import lower_tflite
 
     metadata = metadata_for(model, labels, plan.embed_preprocessing)
-    return lower_tflite(graph, example, precision, metadata, told, wanted=wanted, calibration=calibration)
+    return lower_tflite(graph, example, precision, metadata, told, wanted=wanted, calibration=calibration,
+                        phones=plan.target == "android")
 
 
 def _require_delegation(lowered: Lowered, least: float | None) -> None:

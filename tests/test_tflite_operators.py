@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from ai_edge_litert import schema_py_generated as schema
 
 from ghostdeploy.lowering.tflite.gelu import FAR, LOG_ODDS
 from tests.tools.tflite_cases import CASES, OUTSIDE_LITERT, UNDELEGATED
@@ -27,6 +28,18 @@ def test_computes_what_torch_computes(name: str) -> None:
 def test_nearest_upsampling_is_exact_to_the_bit(name: str) -> None:
     module, shape = CASES[name]
     assert run_module(module, noise(*shape)).error == 0.0
+
+
+@pytest.mark.parametrize(("name", "itself"), [("gelu", True), ("gelu, tanh form", False)])
+def test_gelu_is_itself_where_no_phone_reads_the_file(name: str, itself: bool) -> None:
+    """LiteRT delegates it, TFLite 2.14 does not. Its tanh form is another operator in XNNPACK, and untried."""
+    module, shape = CASES[name]
+    for phones in (True, False):
+        outcome = run_module(module, noise(*shape), phones=phones)
+        assert outcome.error <= TOLERANCE
+        assert outcome.lowered.delegation is not None and outcome.lowered.delegation.nodes_outside == 0
+        codes = {code.builtinCode for code in schema.ModelT.InitFromPackedBuf(outcome.lowered.data).operatorCodes}
+        assert (schema.BuiltinOperator.GELU in codes) is (itself and not phones)
 
 
 def test_gelu_polynomial_is_within_its_stated_error() -> None:

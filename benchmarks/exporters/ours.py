@@ -36,4 +36,5 @@ def _pte(graph: GraphModule, example: torch.Tensor, path: Path) -> None:
 
 
 def _tflite(graph: GraphModule, example: torch.Tensor, path: Path) -> None:
-    path.write_bytes(lower_tflite(graph, example, wanted=shipped("host").wanted("tflite", "fp32")).data)
+    path.write_bytes(lower_tflite(graph, example, wanted=shipped("host").wanted("tflite", "fp32"),
+                                  phones=False).data)

@@ -36,12 +36,12 @@ def noise(*shape: int, seed: int = 3) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def run_module(module: nn.Module, x: torch.Tensor, precision: Precision = "fp32") -> Outcome:
+def run_module(module: nn.Module, x: torch.Tensor, precision: Precision = "fp32", *, phones: bool = True) -> Outcome:
     """Trace, lower and run `module` in LiteRT; the error is max|difference| / max|reference| against eager."""
     module = module.eval()
     with torch.no_grad():
         reference = module(x).numpy()
-    lowered = lower_tflite(trace(module, x), x, precision)
+    lowered = lower_tflite(trace(module, x), x, precision, phones=phones)
     fed = nhwc(x.numpy())
     y = invoke(lowered.data, fed)
     reference = nhwc(reference)

@@ -49,8 +49,8 @@ class Emission:
     """
 
     def __init__(self, module: GraphModule, writer: Writer, precision: Precision,
-                 plan: Quantisation = FLOAT_ONLY) -> None:
-        self.module, self.writer, self.precision, self.plan = module, writer, precision, plan
+                 plan: Quantisation = FLOAT_ONLY, *, phones: bool = True) -> None:
+        self.module, self.writer, self.precision, self.plan, self.phones = module, writer, precision, plan, phones
         self.absorbed: set[Node] = set()
         self.int8 = False
         self._stored: dict[Node, list[Stored]] = {}

@@ -3,8 +3,8 @@
 x * Phi(x) = x * sigmoid(x * f(x^2)), f being the log-odds of the normal distribution over x: an even, smooth function,
 so a polynomial of degree 6 in x^2 gives GELU within 7e-8 of its value anywhere (float32 GELU in torch is within 4e-7).
 Seventeen cheap operators; for RepViT-M0.9 (27 GELUs, one x86 thread) the graph goes from 28 delegates to 1 on TFLite
-2.14 and from 80 ms to 57 ms, and on LiteRT, which does delegate GELU, from 22 ms to 28 ms. Files are written for the
-former.
+2.14 and from 80 ms to 57 ms, and on LiteRT, which does delegate GELU, from 22 ms to 28 ms. So files for phones have
+these operators, and others have GELU itself.
 """
 
 from __future__ import annotations
@@ -30,8 +30,12 @@ TANH_FORM = (2 * math.sqrt(2 / math.pi), 2 * math.sqrt(2 / math.pi) * 0.044715) 
 def gelu(e: Emission, node: Node) -> None:
     """Exact or tanh form, as the model has it."""
     x, out = through(e, node)
+    tanh = node.kwargs.get("approximate", "none") == "tanh"
+    if not e.phones and not tanh:
+        e.unary("GELU", x, out, "GeluOptions", approximate=False)
+        return
     square = e.binary("MUL", x, x)
-    if node.kwargs.get("approximate", "none") == "tanh":
+    if tanh:
         odds = _polynomial(e, square, TANH_FORM)
     else:
         odds = _polynomial(e, e.binary("MINIMUM", square, e.scalar(FAR)), LOG_ODDS)

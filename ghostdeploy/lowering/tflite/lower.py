@@ -53,7 +53,7 @@ for _family in FAMILIES:  # importing a family registers its emitters
 
 def lower_tflite(module: GraphModule, example: graph.Example, precision: Precision = "fp32",
                  metadata: TfliteMetadata | None = None, progress: Progress = SILENT, *,
-                 wanted: Wanted = nowhere, calibration: Calibration | None = None) -> Lowered:
+                 wanted: Wanted = nowhere, calibration: Calibration | None = None, phones: bool = True) -> Lowered:
     """Write a fused ATen graph as a `.tflite` for XNNPACK, NHWC in memory.
 
     Args:
@@ -65,6 +65,8 @@ def lower_tflite(module: GraphModule, example: graph.Example, precision: Precisi
         progress: told the stages.
         calibration: inputs to find the steps of int8 with, and how often answers have to stay the same.
         wanted: where to apply the rewrites that pay at some shapes only; see `ghostdeploy.tuning.Profile`.
+        phones: in forms that XNNPACK takes in the TFLite 2.14 of phones already; False: as LiteRT on this machine is
+            fastest with.
 
     Raises:
         UnsupportedOperator: a node that TFLite, or this writer, has no exact form for.
@@ -81,7 +83,8 @@ def lower_tflite(module: GraphModule, example: graph.Example, precision: Precisi
     int8 = None if precision != "int8" else _in_int8(module, required(calibration), progress)
     progress.stage("tflite: write")
     writer = Writer("ghostdeploy")
-    inputs, outputs, stretches = _emit(Emission(module, writer, precision, FLOAT_ONLY if int8 is None else int8.plan))
+    inputs, outputs, stretches = _emit(Emission(
+        module, writer, precision, FLOAT_ONLY if int8 is None else int8.plan, phones=phones))
     runtime = versions.minimum_runtime(writer.operators, writer.features)
     writer.metadata("min_runtime_version", runtime.encode().ljust(16, b"\0"))
     named_inputs, named_outputs = _named("input", inputs), _named("output", outputs)

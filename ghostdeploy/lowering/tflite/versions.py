@@ -25,7 +25,7 @@ _SINCE: dict[tuple[str, int], str] = {
     ("CONV_2D", 1): "1.5.0", ("CONV_2D", 3): "1.14.0", ("CONV_2D", 6): "2.9.0", ("DEPTHWISE_CONV_2D", 1): "1.5.0",
     ("DEPTHWISE_CONV_2D", 2): "1.12.0", ("DEPTHWISE_CONV_2D", 3): "1.14.0", ("DEQUANTIZE", 2): "1.14.0",
     ("DEQUANTIZE", 3): "1.15.0", ("DIV", 1): "1.6.0", ("DIV", 2): "2.3.0", ("ELU", 1): "1.14.0", ("EXP", 1): "1.7.0",
-    ("FLOOR", 1): "1.9.0", ("FULLY_CONNECTED", 1): "1.5.0", ("FULLY_CONNECTED", 5): "2.0.0",
+    ("FLOOR", 1): "1.9.0", ("FULLY_CONNECTED", 1): "1.5.0", ("FULLY_CONNECTED", 5): "2.0.0", ("GELU", 1): "2.9.0",
     ("HARD_SWISH", 1): "1.15.0", ("LEAKY_RELU", 1): "1.13.1", ("LOG", 1): "1.14.0", ("LOGISTIC", 1): "1.14.0",
     ("MAXIMUM", 1): "1.14.0", ("MAXIMUM", 3): "2.3.0", ("MAX_POOL_2D", 1): "1.5.0", ("MAX_POOL_2D", 2): "1.14.0",
     ("MEAN", 1): "1.6.0", ("MEAN", 2): "1.14.0", ("MINIMUM", 1): "1.14.0", ("MINIMUM", 3): "2.3.0",
