@@ -35,6 +35,7 @@ from ghostdeploy.reference import Reference, reference
 from ghostdeploy.simulation import HalfPrecision, simulated_error
 from ghostdeploy.trace import evaluating
 from ghostdeploy.tuning import Target
+from ghostdeploy.writing import temporary_directory
 
 
 def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence[Format] = ("pte", "tflite"),
@@ -139,8 +140,23 @@ def _product(model: Model, fused: Fused, truth: Reference, labels: Labels | None
         quality = Quality(simulated, len(images.calibration), check(
             _under_test(file, lowered), images.held_out, images.answers, LocalDevice(), limit=parity.limit,
             names=images.names, source="images kept back from calibration"), int8.kept_float, int8.losses)
+        if int8.kept_float:
+            progress.stage(f"measure what {len(int8.kept_float)} layers in float32 cost .{format_}")
+            whole = _lower(model, fused.module, truth.example, labels, dataclasses.replace(plan, agreement=None),
+                           precision, format_, images, SILENT)
+            quality = dataclasses.replace(quality, latency_over_int8=_cost(file, lowered, whole, truth))
     # The file has the data now, and the simulation did its work.
     return Product(file.name, dataclasses.replace(lowered, data=b"", int8=None), parity, quality)
+
+
+def _cost(file: Path, lowered: Lowered, whole: Lowered, truth: Reference) -> float:
+    """Latency of an artifact over that of another form of it."""
+    from ghostdeploy.quantisation.float_cost import latency_over  # with the benchmark's modules
+
+    with temporary_directory() as directory:
+        other = Path(directory) / file.name
+        write(other, whole.data)
+        return latency_over(_under_test(file, lowered), _under_test(other, whole), truth.inputs[:1], SILENT)
 
 
 def _simulated(lowered: Lowered, graph: GraphModule, truth: Reference) -> float | None:

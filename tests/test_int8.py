@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from torch.fx import Node
 
+from ghostdeploy.cli.export import quality
 from ghostdeploy.device.job import Job
 from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.errors import ParityFailed
@@ -326,6 +327,15 @@ def test_the_worst_layers_stay_in_float_until_answers_agree(format: Format) -> N
     agreeing, agreed_before = ((each.argmax(1) == truth.argmax(1)).float().mean() for each in (ours, worse))
     assert agreed_before < 0.5 and agreeing >= 0.9
     assert (made.delegation.delegates, made.delegation.nodes_outside) == (1, 0)
+
+
+def test_layers_in_float_are_named_with_their_cost(images: Path, tmp_path: Path) -> None:
+    bundle = export(Lopsided().eval(), tmp_path / "bundle", precisions=("int8",), formats=("tflite", "pte"),
+                    calibration=images, agreement=0.9, input_size=SIZE)
+    for entry in bundle.manifest["artifacts"]:
+        assert entry["quantisation"]["kept_float"]
+        assert entry["quantisation"]["latency_over_int8"] > 0
+        assert "of the latency without, on this machine" in quality(entry)
 
 
 def test_too_few_images_are_refused(tmp_path: Path) -> None:

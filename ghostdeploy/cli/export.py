@@ -123,9 +123,11 @@ def quality(entry: dict[str, Any]) -> str:
     if found["snr_db"] is not None:
         said += f"; {found['snr_db']:.1f} dB"
     if told["sensitivity"]:
+        cost = (f" ({told['latency_over_int8']:.2f} of the latency without, on this machine)"
+                if "latency_over_int8" in told else "")
         worst = ", ".join(f"{loss['layer']} ({loss['snr_db']:.0f} dB)" for loss in told["sensitivity"][:WORST]
                           if loss["snr_db"] is not None)
-        said += (f"\n  {len(told['kept_float'])} of {len(told['sensitivity'])} layers stay in float32; "
+        said += (f"\n  {len(told['kept_float'])} of {len(told['sensitivity'])} layers stay in float32{cost}; "
                  f"alone in int8 lose most: {worst}")
     return said
 
