@@ -130,6 +130,31 @@ def test_slices_do_the_other_factors_and_stand_in_for_the_plugin(plugin: bool) -
     assert {name: e for name, e in relative_errors(module, lowered, example).items() if e > 1e-6} == {}
 
 
+class Noted:
+    """Keeps what is noted."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def stage(self, name: str) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_where_executorch_does_not_take_the_plugin_slices_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ghostdeploy.lowering.executorch.nearest import NearestConfig
+
+    monkeypatch.setattr(NearestConfig, "check_constraints", lambda self, node, ep: False)
+    module, example, said = Many(GATES).eval(), torch.randn(1, 3, 10, 14), Noted()
+    lowered = lower_pte(trace(module, example), example, progress=said)
+    assert (lowered.delegation.delegates, lowered.delegation.outside) == (1, {})
+    assert dict(lowered.passes)["nearest-as-slices"] > 0
+    assert ["written as slices" in note for note in said.notes] == [True]
+    assert {name: e for name, e in relative_errors(module, lowered, example).items() if e > 1e-6} == {}
+
+
 def test_pieces_of_the_zoo_are_one_delegate() -> None:
     module, example = Many(PIECES).eval(), torch.randn(1, 3, 10, 14)
     lowered = lower_pte(trace(module, example), example)

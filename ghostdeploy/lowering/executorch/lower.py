@@ -22,7 +22,7 @@ from ghostdeploy.lowering.executorch.kernels import require_kernels
 from ghostdeploy.lowering.executorch.late_code import late_code
 from ghostdeploy.lowering.executorch.partitioner import partitioner, plugin_available
 from ghostdeploy.lowering.executorch.provenance import forget, frugal
-from ghostdeploy.lowering.executorch.rewrites import rewrites
+from ghostdeploy.lowering.executorch.rewrites import for_plugin, rewrites
 from ghostdeploy.lowering.half import halve
 from ghostdeploy.lowering.operators import require_aten
 from ghostdeploy.lowering.passes import run
@@ -67,13 +67,23 @@ def lower_pte(graph: GraphModule, example: Example, precision: Precision = "fp32
     with (collector.set_aside(), frugal(), late_code(), working_passes_only(), torch.no_grad(),
           warnings.catch_warnings()):
         warnings.simplefilter("ignore")  # deprecations inside torch and ExecuTorch; nothing that a user could act on
-        try:
-            return _lowered(graph, example, precision, progress, wanted, plugin and plugin_available(), inputs_of_int8)
-        except (GhostdeployError, KeyboardInterrupt, MemoryError):
-            raise
-        except Exception as error:
-            raise LoweringFailed("ExecuTorch could not lower the graph", first_sentence(error),
-                                 "please report it with the model's name") from error
+        for form in _forms(graph, plugin):
+            try:
+                return _lowered(graph, example, precision, progress, wanted, form, inputs_of_int8)
+            except (GhostdeployError, KeyboardInterrupt, MemoryError):
+                raise
+            except Exception as error:
+                failure = error
+                if form:
+                    progress.note("ExecuTorch fails on nearest upsampling as our plug-in writes it "
+                                  f"({first_sentence(error)}); written as slices")
+        raise LoweringFailed("ExecuTorch could not lower the graph", first_sentence(failure),
+                             "please report it with the model's name") from failure
+
+
+def _forms(graph: GraphModule, plugin: bool) -> tuple[bool, ...]:
+    """Whether to use the plug-in for nearest upsampling: with it first, where there is something for it to do."""
+    return (True, False) if plugin and plugin_available() and any(map(for_plugin, graph.graph.nodes)) else (False,)
 
 
 def _lowered(graph: GraphModule, example: Example, precision: Precision, progress: Progress, wanted: Wanted,

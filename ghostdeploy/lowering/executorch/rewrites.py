@@ -69,12 +69,13 @@ def rewrites(plugin: bool, wanted: Wanted = nowhere, precision: Precision = "fp3
         SpellHardtanhLimits(),
         HardSigmoidAsClamp(unit=True),
         SiluAsProduct(),
-        NearestAsSlices(keep=_for_plugin if plugin else _never, fan_in=CONCATENATION),
+        NearestAsSlices(keep=for_plugin if plugin else _never, fan_in=CONCATENATION),
         DropNoops(),
     )
 
 
-def _for_plugin(node: Node) -> bool:
+def for_plugin(node: Node) -> bool:
+    """A doubling, which the plug-in writes."""
     return node.target is aten.upsample_nearest2d.vec and doubles(node)
 
 
