@@ -97,6 +97,8 @@ def test_a_recipe_extends_another(tmp_path: Path) -> None:
     (tmp_path / "base.toml").write_text(SMALL)
     text = f"""extends = "{tmp_path / 'base.toml'}"\nname = "more"
 [optimisation]\nlr = 0.5\nfrom = {{ ours = ["lr"] }}"""
+    (tmp_path / "more.toml").write_text(text.replace(str(tmp_path / "base.toml"), "base.toml"))
+    assert read(tmp_path / "more.toml") == parse(text, "more.toml")     # beside it, wherever it is read from
     recipe = parse(text, "more.toml")
     assert (recipe.name, recipe.title, recipe.optimisation.lr, recipe.optimisation.epochs) == ("more", "Small", 0.5, 2)
     assert dict(recipe.sources)["optimisation.lr"] == "ours"

@@ -111,7 +111,8 @@ def _tables(text: str, where: str, above: tuple[str, ...] = ()) -> dict[str, Any
     base = tables.pop("extends", None)
     if base is None:
         return tables
-    path = find(str(base))
+    beside = Path(where).parent / str(base)
+    path = beside if beside.is_file() else find(str(base))
     if str(path) in (where, *above) or not path.is_file():
         raise RecipeInvalid(f"{where} extends {base}, which is no other recipe", "", "name one of models/recipes/")
     merged = _tables(path.read_text(encoding="utf-8"), str(path), (where, *above))

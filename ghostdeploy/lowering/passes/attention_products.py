@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from torch.fx import GraphModule, Node
 
@@ -38,10 +39,10 @@ class AttentionAsProducts(Rewrite):
 
     def apply(self, module: GraphModule, node: Node) -> None:
         """Two batched products around a softmax."""
-        width = shape(operand(node))[-1]
-        scale: float = node.kwargs.get("scale") or 1.0 / math.sqrt(width)  # type: ignore[assignment]
+        named: Any = node.kwargs.get("scale")
+        scale = 1.0 / math.sqrt(shape(operand(node))[-1]) if named is None else float(named)
         query, value = (self._flat(module, operand(node, i)) for i in (0, 2))
-        scaled = emit(module, aten.mul.Tensor, query, float(scale))
+        scaled = emit(module, aten.mul.Tensor, query, scale)
         scores = emit(module, aten.bmm.default, scaled, self._flat(module, self._transposed(module, operand(node, 1))))
         weights = emit(module, aten.softmax.int, scores, -1)
         mixed = emit(module, aten.bmm.default, weights, value)
