@@ -22,11 +22,11 @@ from ghostdeploy.preprocessing import Preprocessing
 from ghostdeploy.progress import SILENT
 from ghostdeploy.training.images import _Batches, augmentation, training_batches
 from ghostdeploy.training.objective import Objective, mixing
+from ghostdeploy.training.optimiser import optimiser
 from ghostdeploy.training.randomness import Use, seed_of
 from ghostdeploy.training.recipe import AugmentationPart, DataPart, DistillationPart, OptimisationPart, Recipe
 from ghostdeploy.training.schedule import scheduler
 from ghostdeploy.training.teacher import KeptAnswers, Teacher, teacher
-from ghostdeploy.training.trainer import _optimiser
 from ghostdeploy.training_errors import DataUnusable
 from tests.small_training import recipe
 from tests.tiny import factory
@@ -78,7 +78,7 @@ def test_the_schedule_by_hand(part: OptimisationPart, wanted: dict[int, float]) 
 
 def test_biases_and_norms_do_not_decay() -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Linear(4, 2))
-    groups = _optimiser(module, OptimisationPart(1, 8, 0.1, beta1=0.8, weight_decay=0.3, clip=2.0)).param_groups
+    groups = optimiser(module, OptimisationPart(1, 8, 0.1, beta1=0.8, weight_decay=0.3, clip=2.0)).param_groups
     decay = {parameter: group["weight_decay"] for group in groups for parameter in group["params"]}
     assert [decay[parameter] for parameter in module.parameters()] == [0.3, 0, 0, 0, 0.3, 0]
     assert {(group["betas"], group["max_grad_norm"]) for group in groups} == {((0.8, 0.999), 2.0)}

@@ -15,15 +15,15 @@ from ghostdeploy import zoo
 from ghostdeploy.errors import FileMissing, FileUnreadable
 from ghostdeploy.resources import folder
 from ghostdeploy.training import recipe as parts
+from ghostdeploy.training import recipe_sources
 from ghostdeploy.training.recipe import Recipe
+from ghostdeploy.training.recipe_sources import NEXT
 from ghostdeploy.training_errors import RecipeInvalid
 
-NEXT = "see models/recipes/README.md"
 TABLES: dict[str, type] = {
     "model": parts.ModelPart, "data": parts.DataPart, "augmentation": parts.AugmentationPart,
     "optimisation": parts.OptimisationPart, "average": parts.AveragePart, "distillation": parts.DistillationPart,
     "run": parts.RunPart}
-UNSOURCED = frozenset({"run"})      # where a run saves and how often it looks up decides nothing that is published
 Range = Callable[[Any], bool]
 
 
@@ -82,7 +82,7 @@ def parse(text: str, where: str, settings: Iterable[str] = ()) -> Recipe:
     if not isinstance(named, dict):
         raise RecipeInvalid(f"sources in {where} is no table", "", "describe each source under [sources]")
     sources = [entry for name, table in tables.items() if name in TABLES
-               for entry in _sources(name, table, named, where)]
+               for entry in recipe_sources.sources(name, table, named, where)]
     found: dict[str, Any] = {name: _part(TABLES[name], name, table, where)
                              for name, table in tables.items() if name in TABLES}
     missing = [name for name in ("model", "data", "optimisation") if name not in found]
@@ -91,15 +91,9 @@ def parse(text: str, where: str, settings: Iterable[str] = ()) -> Recipe:
         raise RecipeInvalid(f"{where} has no {missing[0]}", "", NEXT)
     zoo.card(found["model"].card)
     _agree(found, where)
-    return Recipe(name=tables["name"], title=tables["title"], sources=(*sources, *_defaults(found, sources)), **found)
-
-
-def _defaults(found: Mapping[str, Any], sources: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """What the recipe leaves out has a default, which is our choice."""
-    named = {value for value, _ in sources}
-    every = [f"{name}.{field.name}" for name, kind in TABLES.items() if name in found or name != "distillation"
-             for field in dataclasses.fields(kind)]
-    return [(value, "ours") for value in every if value not in named]
+    kinds = {name: kind for name, kind in TABLES.items() if name in found or name != "distillation"}
+    sources += recipe_sources.defaults(kinds, sources)
+    return Recipe(name=tables["name"], title=tables["title"], sources=tuple(sources), **found)
 
 
 def _tables(text: str, where: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -120,7 +114,7 @@ def _tables(text: str, where: str, above: tuple[str, ...] = ()) -> dict[str, Any
         if name not in TABLES or not isinstance(table, dict):
             merged[name] = {**merged.get(name, {}), **table} if isinstance(table, dict) else table
             continue
-        attributed = _attributed(name, table, where)
+        attributed = recipe_sources.attributed(name, table, where)
         for key, value in table.items():
             if key != "from":
                 _put(merged, name, key, value, attributed.get(key))
@@ -133,7 +127,7 @@ def _put(tables: dict[str, Any], name: str, key: str, value: Any, source: str | 
     if not isinstance(entry, dict):
         raise RecipeInvalid(f"{name} is no table", "", NEXT)
     entry[key] = value
-    _attributed(name, entry, "the recipe")
+    recipe_sources.attributed(name, entry, "the recipe")
     attributed = entry.setdefault("from", {})
     for keys in attributed.values():
         if key in keys:
@@ -171,40 +165,6 @@ def _set(tables: dict[str, Any], setting: str) -> None:
     except tomllib.TOMLDecodeError:
         parsed = value
     _put(tables, table, key, parsed, "user")
-
-
-def _attributed(name: str, table: Mapping[str, Any], where: str) -> dict[str, str]:
-    """The source of each value of a table that names one."""
-    listed = table.get("from", {})
-    if not isinstance(listed, dict) or not all(isinstance(keys, list) for keys in listed.values()):
-        raise RecipeInvalid(f"{name}.from in {where} lists no sources", "",
-                            'write it as from = { paper = ["lr"], ours = ["epochs"] }')
-    return {str(key): source for source, keys in listed.items() for key in keys}
-
-
-def _sources(name: str, table: Any, named: Mapping[str, str], where: str) -> list[tuple[str, str]]:
-    """Who each value of a table comes from.
-
-    Raises:
-        RecipeInvalid: a value has no source, or a source is not named under [sources].
-    """
-    if not isinstance(table, dict):
-        raise RecipeInvalid(f"{name} in {where} is no table", "", NEXT)
-    attributed = _attributed(name, table, where)
-    values = [key for key in table if key != "from"]
-    unsourced = [key for key in values if key not in attributed and name not in UNSOURCED]
-    if unsourced:
-        raise RecipeInvalid(f"{name}.{unsourced[0]} in {where} has no source",
-                            "who published a value, or that nobody did, is part of a recipe",
-                            f"name it in [{name}.from], under a source of [sources] or under `ours`")
-    idle = sorted(set(attributed) - set(values))
-    if idle:
-        raise RecipeInvalid(f"{where} names a source of {name}.{idle[0]}, which has no value there", "", NEXT)
-    unknown = sorted(set(attributed.values()) - {"ours", "user", *named})
-    if unknown:
-        raise RecipeInvalid(f"the source {unknown[0]} of {name} in {where} is not described", "",
-                            "describe it under [sources], or call it `ours`")
-    return [(f"{name}.{key}", attributed.get(key, "ours")) for key in values]
 
 
 def _part(kind: type[Part], name: str, table: Mapping[str, Any], where: str) -> Part:

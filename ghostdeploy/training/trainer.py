@@ -7,25 +7,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ghostdeploy.datasets.dataset import DataSet
-from ghostdeploy.errors import UsageError
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.training import log, state, weights_file
 from ghostdeploy.training.depthwise import quicken
+from ghostdeploy.training.devices import accelerator
 from ghostdeploy.training.form import training_form
 from ghostdeploy.training.images import evaluation_batches, example, preprocessing, steps_per_epoch, training_batches
 from ghostdeploy.training.objective import Objective, mixing, right
+from ghostdeploy.training.optimiser import optimiser
 from ghostdeploy.training.randomness import Use, seed_of, set_seeds
-from ghostdeploy.training.recipe import OptimisationPart, Recipe
+from ghostdeploy.training.recipe import Recipe
 from ghostdeploy.training.schedule import scheduler
 from ghostdeploy.training.teacher import teacher
-from ghostdeploy.training_errors import RecipeInvalid, ResumeMismatch, TrainingDiverged
-from ghostdeploy.wording import first_sentence
+from ghostdeploy.training_errors import ResumeMismatch, TrainingDiverged
 
 WEIGHTS = "model.safetensors"
 HALF_WEIGHTS = "model.fp16.safetensors"
@@ -62,45 +61,6 @@ class Moment:
 Watch = Callable[[Moment], None]
 
 
-def _optimiser(module: nn.Module, part: OptimisationPart) -> torch.optim.Optimizer:
-    """timm's: no decay for biases and norms; its LAMB clips the gradient's global norm itself."""
-    from timm.optim import create_optimizer_v2
-
-    betas: dict[str, Any] = {} if part.optimiser == "sgd" else {"betas": (part.beta1, 0.999)}
-    own_clip: dict[str, Any] = {"max_grad_norm": part.clip or None} if part.optimiser == "lamb" else {}
-    made: torch.optim.Optimizer = create_optimizer_v2(
-        module, part.optimiser, lr=part.lr, weight_decay=part.weight_decay, momentum=part.beta1, **betas, **own_clip)
-    return made
-
-
-def _accelerator(recipe: Recipe) -> Any:
-    """accelerate's, for the processes and devices that there are.
-
-    Raises:
-        RecipeInvalid: they cannot compute in the recipe's precision, or cannot share its batch.
-        UsageError: this process trained in another precision before.
-    """
-    from accelerate import Accelerator
-
-    gpu = torch.accelerator.is_available()
-    if recipe.run.precision == "fp16" and not gpu:
-        raise RecipeInvalid("run.precision = fp16 needs a GPU", "accelerate trains in float32 instead where there is "
-                            "none, and says nothing", "--set run.precision=no, or bf16")
-    try:
-        # accelerate overlooks torchrun's other processes unless it is told that they have CPUs only.
-        made = Accelerator(mixed_precision=recipe.run.precision, cpu=not gpu)
-    except ValueError as error:
-        raise UsageError("this process has trained in another precision", first_sentence(error),
-                         "train in a process of its own") from error
-    batch, count = recipe.optimisation.batch, made.num_processes
-    mixes = recipe.augmentation.mixup or recipe.augmentation.cutmix
-    if batch % count or batch < 2 * count or (mixes and batch // count % 2):
-        raise RecipeInvalid(f"optimisation.batch = {batch} does not fit --processes {count}",
-                            "each takes as many images, two at least for BatchNorm, and an even number to mix in pairs",
-                            f"--set optimisation.batch={-(-max(batch, 2) // (2 * count)) * 2 * count}")
-    return made
-
-
 @dataclass
 class _Meter:
     """Loss and speed since the last row of the log."""
@@ -131,7 +91,7 @@ class Trainer:
 
         self.recipe, self.data, self.directory, self.workers = recipe, data, directory, workers
         self.identity = state.digest(recipe, data.identity)
-        self.accelerator = _accelerator(recipe)
+        self.accelerator = accelerator(recipe)
         main = self.accelerator.is_main_process
         self.progress: Progress = progress if main else SILENT
         self.watch: Watch = watch if main else lambda _: None
@@ -139,7 +99,7 @@ class Trainer:
         self.module: nn.Module = quicken(module).to(self.accelerator.device).to(  # type: ignore[call-overload]
             memory_format=torch.channels_last)
         self.average = ModelEmaV3(self.module, recipe.average.decay, use_warmup=recipe.average.warmup)
-        self.model, self.optimiser = self.accelerator.prepare(self.module, _optimiser(self.module, recipe.optimisation))
+        self.model, self.optimiser = self.accelerator.prepare(self.module, optimiser(self.module, recipe.optimisation))
         self.per_epoch = steps_per_epoch(data.train, recipe)
         self.steps = self.per_epoch * recipe.optimisation.epochs
         self.schedule = scheduler(self.optimiser, recipe.optimisation, self.per_epoch)
