@@ -18,15 +18,11 @@ from ghostdeploy.branching.branches import Shape
 
 
 class Nothing(nn.Module):
-    """A branch that is left out: zeros of the shape that it would have given, and no tensors of its own."""
+    """A branch that is left out of timm's sums: nothing is added, and there are no tensors of its own."""
 
-    def __init__(self, stride: int = 1) -> None:
-        super().__init__()
-        self.stride = stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[n, c, h, w] -> zeros [n, c, h / stride, w / stride], rounded up."""
-        return torch.zeros_like(x[:, :, ::self.stride, ::self.stride])
+    def forward(self, x: Tensor) -> int:
+        """The number 0, whatever `x` is: a tensor of zeros would have to be written to every artifact."""
+        return 0
 
 
 def is_one(module: nn.Module) -> bool:
@@ -93,9 +89,9 @@ def _set_module(part: Any, shape: Shape, *, silent: bool) -> list[nn.BatchNorm2d
         part.infer_mode = False
     _set_copies(part, ("primary_rpr_conv", "cheap_rpr_conv"), shape, silent=silent)
     cheap = part.cheap_rpr_conv[0].conv
-    part.cheap_rpr_scale = _chosen(shape.copies > 0 and shape.scale, part.cheap_rpr_scale, 1,
+    part.cheap_rpr_scale = _chosen(shape.copies > 0 and shape.scale, part.cheap_rpr_scale,
                                    lambda: _scale(cheap, silent=silent))
-    part.cheap_rpr_skip = _chosen(shape.copies > 0 and shape.identity, part.cheap_rpr_skip, 1,
+    part.cheap_rpr_skip = _chosen(shape.copies > 0 and shape.identity, part.cheap_rpr_skip,
                                   lambda: _norm(cheap.out_channels, silent=silent))
     return [branch.bn1 for branch in made]
 
@@ -112,7 +108,7 @@ def _set_strided(part: Any, shape: Shape, *, silent: bool) -> list[nn.BatchNorm2
         part.infer_mode = False
     _set_copies(part, ("dw_rpr_conv",), shape, silent=silent)
     conv = part.dw_rpr_conv[0].conv
-    part.dw_rpr_scale = _chosen(shape.copies > 0 and shape.scale, part.dw_rpr_scale, part.stride,
+    part.dw_rpr_scale = _chosen(shape.copies > 0 and shape.scale, part.dw_rpr_scale,
                                 lambda: _scale(conv, silent=silent))
     return [branch.bn1 for branch in made]
 
@@ -127,9 +123,9 @@ def _set_copies(part: Any, lists: tuple[str, ...], shape: Shape, *, silent: bool
         setattr(part, name, nn.ModuleList(branches))
 
 
-def _chosen(wanted: bool, present: nn.Module | None, stride: int, make: Any) -> nn.Module:
+def _chosen(wanted: bool, present: nn.Module | None, make: Any) -> nn.Module:
     if not wanted:
-        return Nothing(stride)
+        return Nothing()
     return make() if present is None or isinstance(present, Nothing) else present
 
 
