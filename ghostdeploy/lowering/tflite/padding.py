@@ -15,8 +15,8 @@ from ghostdeploy.lowering.tflite import versions
 from ghostdeploy.lowering.tflite.emission import Emission
 from ghostdeploy.lowering.tflite.joining import concatenate
 from ghostdeploy.lowering.tflite.registry import emits
+from ghostdeploy.quantisation.params import HIGHEST, LOWEST
 
-INT8_RANGE = (-128, 127)
 Amounts = list[tuple[int, int]]  # per axis of the stored tensor: how many in front, how many behind
 
 
@@ -50,7 +50,7 @@ def _filled(e: Emission, like: int, shape: tuple[int, ...], value: float) -> int
     steps = e.writer.steps(like)
     if steps is None:
         return e.array(np.full(shape, value))
-    stored = np.clip(value / steps.scales[0] + steps.zero_points[0], *INT8_RANGE)
+    stored = np.clip(value / steps.scales[0] + steps.zero_points[0], LOWEST, HIGHEST)
     return e.writer.constant(np.full(shape, round(stored), np.int8), steps=steps)
 
 
