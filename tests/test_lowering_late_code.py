@@ -9,7 +9,7 @@ import torch
 from torch.fx import GraphModule, symbolic_trace
 
 from ghostdeploy.fusion import fuse
-from ghostdeploy.lowering.executorch import lower, lower_pte
+from ghostdeploy.lowering.executorch import lower_pte, shortcuts
 from ghostdeploy.lowering.executorch.late_code import late_code
 from tests.tiny import factory
 
@@ -22,7 +22,7 @@ def test_the_bytes_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     example = torch.randn(1, 3, 32, 32)
     graph = fuse(factory(), example, verify=False).module
     late = lower_pte(graph, example).data
-    monkeypatch.setattr(lower, "late_code", nullcontext)
+    monkeypatch.setattr(shortcuts, "late_code", nullcontext)
     assert lower_pte(graph, example).data == late
 
 

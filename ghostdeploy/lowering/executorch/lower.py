@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,13 +18,12 @@ from ghostdeploy.heap import give_back
 from ghostdeploy.lowering.artifact import Lowered, Precision, RuntimeNeed
 from ghostdeploy.lowering.exactness import require_exact_forms
 from ghostdeploy.lowering.executorch.delegation import delegation
-from ghostdeploy.lowering.executorch.idle_passes import working_passes_only
 from ghostdeploy.lowering.executorch.int8 import INT8
 from ghostdeploy.lowering.executorch.kernels import require_kernels
-from ghostdeploy.lowering.executorch.late_code import late_code
-from ghostdeploy.lowering.executorch.partitioner import partitioner, plugin_available
-from ghostdeploy.lowering.executorch.provenance import forget, frugal
+from ghostdeploy.lowering.executorch.partitioner import partitioner, plugin_available, require_plugin_used
+from ghostdeploy.lowering.executorch.provenance import forget
 from ghostdeploy.lowering.executorch.rewrites import for_plugin, rewrites
+from ghostdeploy.lowering.executorch.shortcuts import shortcuts, tested
 from ghostdeploy.lowering.half import halve
 from ghostdeploy.lowering.operators import require_aten
 from ghostdeploy.lowering.passes import run
@@ -64,26 +65,39 @@ def lower_pte(graph: GraphModule, example: Example, precision: Precision = "fp32
         raise UsageError(f"no {precision} lowering to .pte", "", "choose fp32, fp16 or int8")
     inputs_of_int8 = required(calibration) if precision == "int8" else None
     require_aten(graph, "ExecuTorch")
-    with (collector.set_aside(), frugal(), late_code(), working_passes_only(), torch.no_grad(),
-          warnings.catch_warnings()):
+    with collector.set_aside(), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside torch and ExecuTorch; nothing that a user could act on
-        for form in _forms(graph, plugin):
+        for way in _ways(graph, plugin):
             try:
-                return _lowered(graph, example, precision, progress, wanted, form, inputs_of_int8)
+                with shortcuts(way.shortcuts):
+                    return _lowered(graph, example, precision, progress, wanted, way.plugin, inputs_of_int8)
             except (GhostdeployError, KeyboardInterrupt, MemoryError):
                 raise
             except Exception as error:
                 failure = error
-                if form:
-                    progress.note("ExecuTorch fails on nearest upsampling as our plug-in writes it "
-                                  f"({first_sentence(error)}); written as slices")
+                if way.failed:
+                    progress.note(f"ExecuTorch fails {way.failed} ({first_sentence(error)}); tried again without")
         raise LoweringFailed("ExecuTorch could not lower the graph", first_sentence(failure),
                              "please report it with the model's name") from failure
 
 
-def _forms(graph: GraphModule, plugin: bool) -> tuple[bool, ...]:
-    """Whether to use the plug-in for nearest upsampling: with it first, where there is something for it to do."""
-    return (True, False) if plugin and plugin_available() and any(map(for_plugin, graph.graph.nodes)) else (False,)
+@dataclass(frozen=True)
+class _Way:
+    """With or without what ExecuTorch does not promise to take; `failed` is what to say before the next way."""
+
+    plugin: bool
+    shortcuts: bool
+    failed: str
+
+
+def _ways(graph: GraphModule, plugin: bool) -> Iterator[_Way]:
+    """The fastest first; the last one is the stock lowering."""
+    useful = plugin and plugin_available() and any(map(for_plugin, graph.graph.nodes))
+    if tested():
+        yield _Way(useful, True, "where its idle work is left out")
+    if useful:
+        yield _Way(True, False, "on nearest upsampling as our plug-in writes it")
+    yield _Way(False, False, "")
 
 
 def _lowered(graph: GraphModule, example: Example, precision: Precision, progress: Progress, wanted: Wanted,
@@ -107,6 +121,7 @@ def _lowered(graph: GraphModule, example: Example, precision: Precision, progres
     del program
     give_back()
     lowered = edge.exported_program().graph_module
+    require_plugin_used(lowered, plugin)
     require_kernels(lowered)
     counts = delegation(lowered)
     progress.stage("write the program")

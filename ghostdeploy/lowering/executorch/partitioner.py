@@ -9,6 +9,9 @@ from executorch.backends.xnnpack.partition.config import ALL_PARTITIONER_CONFIGS
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from torch._ops import OpOverload
 from torch.export import ExportedProgram
+from torch.fx import GraphModule
+
+from ghostdeploy.lowering.executorch.delegation import name, outside_nodes
 
 
 @functools.cache
@@ -36,6 +39,17 @@ def partitioner(plugin: bool) -> Any:
         from ghostdeploy.lowering.executorch.nearest import NearestConfig
         configs.append(NearestConfig)
     return OneDecomposition(configs=configs)
+
+
+def require_plugin_used(edge: GraphModule, plugin: bool) -> None:
+    """Every upsampling that the rewrites left to the plug-in must be inside a delegate, where it alone can write it.
+
+    Raises:
+        RuntimeError: one is outside, so that ExecuTorch's portable kernel, exact and slow, would run it.
+    """
+    left = [node.name for node in outside_nodes(edge) if name(node) == "aten.upsample_nearest2d.vec"]
+    if plugin and left:
+        raise RuntimeError(f"XNNPACK's partition left {', '.join(left)} outside")
 
 
 class OneDecomposition(XnnpackPartitioner):  # type: ignore[misc]
