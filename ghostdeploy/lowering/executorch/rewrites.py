@@ -23,6 +23,7 @@ from ghostdeploy.lowering.passes import (
     NormAffineIntoLinear,
     Rewrite,
     SelectAsSlice,
+    ShuffleIntoWeights,
     SiluAsProduct,
     SpellAsView,
     SpellHardtanhLimits,
@@ -49,6 +50,7 @@ def rewrites(plugin: bool, wanted: Wanted = nowhere, precision: Precision = "fp3
     return (
         FoldKnownValues(),
         DropNoops(),
+        ShuffleIntoWeights(),
         *alternatives(wanted),
         SplitProjection(),
         LoosenViews(),

@@ -29,6 +29,7 @@ from ghostdeploy.lowering.passes.norm_affine import NormAffineIntoLinear
 from ghostdeploy.lowering.passes.padded_average import AveragePoolAsDepthwise
 from ghostdeploy.lowering.passes.pointwise_of_concatenation import PointwiseOfConcatenation
 from ghostdeploy.lowering.passes.select_slice import SelectAsSlice
+from ghostdeploy.lowering.passes.shuffle_into_weights import ShuffleIntoWeights
 from ghostdeploy.lowering.passes.silu_product import SiluAsProduct
 from ghostdeploy.lowering.passes.split_projection import SplitProjection
 from ghostdeploy.lowering.passes.split_slices import SplitAsSlices
@@ -40,8 +41,8 @@ __all__ = ["AdaptivePoolAsPool", "Alternative", "AttentionAsProducts", "AverageP
            "FloatScalars", "FoldKnownValues", "HardSigmoidAsClamp", "IdentityTaps", "KeepdimMean",
            "LayerNormAsProducts", "LoosenViews", "MergePermutes", "NearestAsGather", "NearestAsSlices",
            "NormAffineIntoLinear", "Outcome", "PointwiseOfConcatenation", "Refusal", "Rewrite", "SelectAsSlice",
-           "SiluAsProduct", "SpellAsView", "SpellHardtanhLimits", "SplitAsSlices", "SplitProjection",
-           "WideDepthwiseAsSum", "alternatives", "run"]
+           "ShuffleIntoWeights", "SiluAsProduct", "SpellAsView", "SpellHardtanhLimits", "SplitAsSlices",
+           "SplitProjection", "WideDepthwiseAsSum", "alternatives", "run"]
 
 
 def alternatives(wanted: Wanted) -> tuple[Alternative, ...]:

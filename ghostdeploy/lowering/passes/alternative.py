@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from torch.fx import Node
+from typing import Any
+
+from torch.fx import GraphModule, Node
 
 from ghostdeploy.lowering.passes.aten import aten
-from ghostdeploy.lowering.passes.base import Rewrite
+from ghostdeploy.lowering.passes.base import Rewrite, emit
 from ghostdeploy.lowering.site import Site, Wanted, nowhere
 
 ACTIVATIONS = (aten.relu.default, aten.relu6.default, aten.hardtanh.default)
-
 
 
 class Alternative(Rewrite):
@@ -43,3 +44,9 @@ def activated(node: Node) -> Node:
     """The activation that alone reads `node`, and would run inside its operator, else `node` itself."""
     reader = next(iter(node.users)) if len(node.users) == 1 else None
     return node if reader is None or reader.target not in ACTIVATIONS else reader
+
+
+def activated_again(module: GraphModule, activation: Node, value: Node) -> Node:
+    """The same activation of another value."""
+    function: Any = activation.target
+    return emit(module, function, value, *activation.args[1:], **activation.kwargs)

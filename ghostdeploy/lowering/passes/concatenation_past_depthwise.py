@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from itertools import accumulate, pairwise
-from typing import Any
 
 from torch.fx import GraphModule, Node
 
 from ghostdeploy.graph import argument, constant, new_constant, shape
-from ghostdeploy.lowering.passes.alternative import activated
+from ghostdeploy.lowering.passes.alternative import activated, activated_again
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.base import emit, operand, replace
 from ghostdeploy.lowering.passes.concatenation import ConvolutionOfConcatenation, joined_channels
@@ -47,13 +46,6 @@ class ConcatenationPastDepthwise(ConvolutionOfConcatenation):
         for part, (low, high) in zip(parts, pairwise(bounds), strict=True):
             weights = new_constant(module, f"{node.name}_weight", weight[low:high])
             biases = None if bias is None else new_constant(module, f"{node.name}_bias", bias[low:high])
-            outputs.append(_activate(module, last, node, emit(
-                module, aten.conv2d.default, part, weights, biases, *geometry(node), shape(part)[1])))
+            value = emit(module, aten.conv2d.default, part, weights, biases, *geometry(node), shape(part)[1])
+            outputs.append(value if last is node else activated_again(module, last, value))
         replace(last, emit(module, aten.cat.default, outputs, 1))
-
-
-def _activate(module: GraphModule, activation: Node, convolution: Node, value: Node) -> Node:
-    if activation is convolution:
-        return value
-    function: Any = activation.target
-    return emit(module, function, value, *activation.args[1:], **activation.kwargs)
