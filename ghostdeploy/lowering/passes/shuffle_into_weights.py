@@ -104,7 +104,7 @@ def _joined(module: GraphModule, pieces: list[Run]) -> Node:
 
 def _reordered(module: GraphModule, step: Node, value: Node, order: list[int]) -> Node:
     """`step` on channels in another order: an activation, a depthwise convolution, or the one that sums over them."""
-    if step.target is not aten.conv2d.default:
+    if step.target in ACTIVATIONS:
         return activated_again(module, step, value)
     weight, bias = constant(module, step.args[1]), constant(module, argument(step, 2, None))
     assert weight is not None
