@@ -18,7 +18,8 @@ def made_up() -> ArmResult:
     rows = tuple(
         Row(of.name, of.format, of.precision, None, None, "no environment") if of.name == "litert-torch" else
         Row(of.name, of.format, of.precision, 2_500_000, Instructions(
-            (number + 1) * 10_000_000, "cortex-a76", 1, of.half_arithmetic, runtime, "qemu 7.2"), None)
+            (number + 1) * 10_000_000, "cortex-a76", 1, of.half_arithmetic, runtime, "qemu 7.2"), None,
+            {"depthwise": 20_000_000, "matrix product": 60_000_000, "copy": number * 1_000_000})
         for number, of in enumerate(CONTESTANTS))
     return ArmResult(1, "2026-01-02T03:04:05+00:00", "0.1.0", "2.13.0", "arm64 instructions per inference, not time",
                      "random", "cortex-a76", (ModelRows("some_net", 224, 160_000_000, rows),))
@@ -36,6 +37,14 @@ def test_figures_floors_and_gaps() -> None:
     assert "| some_net | 40.0 | 10.0 (2.5) | 20.0 (2.5) | 30.0 (2.5) | 40.0 (2.5) | - |" in text
     assert "| some_net | 20.0 | 60.0 (2.5) | 70.0 (2.5) |" in text
     assert "- some_net, litert-torch fp32: `no environment`" in text
+
+
+def test_what_stands_before_the_floor_is_told_for_ours() -> None:
+    text = markdown(made_up())
+    assert "| model | artifact | floor | over | matrix product | depthwise | copy |" in text
+    assert "| some_net | .pte fp32 | 40.0 | 2.0 | 60.0 | 20.0 | 0.0 |" in text
+    assert "| some_net | .tflite int8 | 10.0 | 8.0 | 60.0 | 20.0 | 8.0 |" in text
+    assert "stock" not in text.split("What stands between")[1].split("##")[0]
 
 
 def test_the_document_is_read_back() -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -20,7 +20,7 @@ import ghostdeploy
 from benchmarks.arm.contestants import CONTESTANTS, Contestant
 from ghostdeploy.cost import macs
 from ghostdeploy.device import records
-from ghostdeploy.device.arm_instructions import Instructions, count
+from ghostdeploy.device.arm_instructions import Attribution, Instructions, attribute
 from ghostdeploy.errors import GhostdeployError
 from ghostdeploy.fusion import fuse
 from ghostdeploy.lowering.artifact import Format, Precision
@@ -33,7 +33,9 @@ SOURCES = ("ghostdeploy", "benchmarks/arm", "android_bench")
 
 @dataclass(frozen=True)
 class Row:
-    """One contestant and model. `instructions` is None where there is none, and `failure` says why."""
+    """One contestant and model. `instructions` is None where there is none, and `failure` says why; `kinds` is where
+    they go, by kind of function.
+    """
 
     contestant: str
     format: Format
@@ -41,6 +43,7 @@ class Row:
     size: int | None
     instructions: Instructions | None
     failure: str | None
+    kinds: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,15 +103,19 @@ def _rows(model: str, cpu: str, say: Callable[[str], None]) -> Iterator[Row]:
 def _row(number: int, contestant: Contestant, model: str, cpu: str) -> Row:
     with tempfile.TemporaryDirectory(prefix="ghostdeploy-arm-") as name:
         path = Path(name) / f"model.{contestant.format}"
-        size = found = None
+        size: int | None = None
+        found: Attribution | None = None
         failure = _export(number, contestant, model, path)
         if failure is None:
             size = path.stat().st_size
             try:
-                found = count(path, contestant.format, cpu=cpu, half_arithmetic=contestant.half_arithmetic)
+                found = attribute(path, contestant.format, cpu=cpu, half_arithmetic=contestant.half_arithmetic)
             except GhostdeployError as error:
                 failure = f"{error.what}: {error.why}".splitlines()[0][:200]
-        return Row(contestant.name, contestant.format, contestant.precision, size, found, failure)
+        if found is None:
+            return Row(contestant.name, contestant.format, contestant.precision, size, None, failure)
+        return Row(contestant.name, contestant.format, contestant.precision, size, found.instructions, failure,
+                   {str(kind): spent for kind, spent in found.by_kind.items()})
 
 
 def _export(number: int, contestant: Contestant, model: str, path: Path) -> str | None:

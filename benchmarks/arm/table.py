@@ -9,6 +9,12 @@ from benchmarks.arm.counting import ArmResult, ModelRows, Row
 
 LANES = {"fp32": 4, "fp16": 8, "int8": 16}      # multiply-adds of one FMLA, or SDOT
 
+WHEREABOUTS = (
+    "Million instructions by kind of function. The libraries have no symbols: a function's kind is read off the mix of "
+    "its instructions (ghostdeploy/device/arm_instructions/attribute.py), so it is a guess. A floor counts multiply-adds "
+    "only, at the lanes of the precision's own instruction; *over* is how many times that the matrix products and "
+    "depthwise convolutions alone take.")
+
 
 def markdown(result: ArmResult) -> str:
     """The whole document."""
@@ -20,7 +26,8 @@ def markdown(result: ArmResult) -> str:
         f"{_versions(result)}. Outputs are not compared here; `make bench-peers` compares them.\n\n"
         "The floor is what the multiply-adds alone need: MACs / 4 in fp32, MACs / 8 in fp16, MACs / 16 in int8. In "
         "brackets: size of the file in MB. Stock int8 is PT2E with XNNPACKQuantizer.")
-    parts = [head, *(_table(result.models, precision) for precision in LANES), _failures(result.models)]
+    parts = [head, *(_table(result.models, precision) for precision in LANES), _whereabouts(result.models),
+             _failures(result.models)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -46,6 +53,22 @@ def _cell(row: Row | None) -> str:
     if row is None or row.instructions is None or row.size is None:
         return "-"
     return f"{row.instructions.per_inference / 1e6:.1f} ({row.size / 1e6:.1f})"
+
+
+def _whereabouts(models: Sequence[ModelRows]) -> str:
+    """What stands between each of ours and the floor."""
+    found = [(model, row) for model in models for row in model.rows if row.kinds and row.contestant.startswith("ours")]
+    kinds = sorted({kind for _, row in found for kind in row.kinds},
+                   key=lambda kind: -sum(row.kinds.get(kind, 0) for _, row in found))
+    lines = ["## What stands between ours and the floor", "", WHEREABOUTS, "",
+             f"| model | artifact | floor | over | {' | '.join(kinds)} |", "|---|---|---:|---:|" + "---:|" * len(kinds)]
+    for model, row in found:
+        floor = model.macs / LANES[row.precision]
+        products = sum(row.kinds.get(kind, 0) for kind in ("matrix product", "depthwise"))
+        cells = " | ".join(f"{row.kinds.get(kind, 0) / 1e6:.1f}" for kind in kinds)
+        lines.append(f"| {model.model} | .{row.format} {row.precision} | {floor / 1e6:.1f} | {products / floor:.1f} | "
+                     f"{cells} |")
+    return "\n".join(lines) if found else ""
 
 
 def _failures(models: Sequence[ModelRows]) -> str:
