@@ -11,7 +11,7 @@ LANES = {"fp32": 4, "fp16": 8, "int8": 16}      # multiply-adds of one FMLA, or 
 
 WHEREABOUTS = (
     "Million instructions by kind of function. The libraries have no symbols: a function's kind is read off the mix of "
-    "its instructions (ghostdeploy/device/arm_instructions/attribute.py), so it is a guess. A floor counts multiply-adds "
+    "its instructions (ghostdeploy/device/arm_instructions/attribute.py): a guess. A floor counts multiply-adds "
     "only, at the lanes of the precision's own instruction; *over* is how many times that the matrix products and "
     "depthwise convolutions alone take.")
 
