@@ -24,7 +24,8 @@ class ShuffleIntoWeights(Rewrite):
     A convolution of one group sums over its channels, in whatever order its weights name them; channels do not meet in
     depthwise convolutions and activations on the way to it. In ShuffleNetV2 every half of a shuffled map is then a few
     whole ranges of the channels of earlier blocks, and neither a shuffle nor a concatenation of both halves is left.
-    Only the order of a float32 sum changes.
+    Only the order of a float32 sum changes. ShuffleNetV2 1.0x: 60.1 instead of 65.3 M ARM instructions as `.tflite`,
+    72.0 instead of 74.3 as `.pte`.
     """
 
     name = "shuffle-into-weights"
