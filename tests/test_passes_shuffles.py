@@ -75,6 +75,8 @@ def test_two_readers_of_one_map_share_what_is_joined() -> None:
      "reads channels in their order"),
     (lambda x, a: a(shuffle(x) + 1), {"a": nn.Conv2d(4, 3, 1)}, "reads channels in their order"),
     (lambda x, a: a(shuffle(torch.cat([x, x], 1))), {"a": nn.Conv2d(8, 3, 1)}, "one channel is read twice"),
+    (lambda x, a: a(torch.cat([shuffle(x), *(F.relu(x + i)[:, 1:3] for i in range(16))], 1)),
+     {"a": nn.Conv2d(36, 3, 1)}, "more than 16 pieces"),
     (lambda x, a: a(x.transpose(2, 3)), {"a": nn.Conv2d(4, 3, 1)}, "not whole channels"),
     (lambda x, a: a(x.transpose(1, 2).reshape(x.shape)), {"a": nn.Conv2d(4, 3, 1)}, "not whole channels"),
     (lambda x: F.conv2d(shuffle(x), x.mean((2, 3)).view(1, 4, 1, 1)), {}, "computed from the input")])
