@@ -213,7 +213,7 @@ class Trainer:
         self.module.eval()
         counts = right((self.module, self.average.module), batches, ours.device).to(ours.device)
         self.module.train()
-        raw, averaged = (ours.reduce(counts, "sum") / len(self.data.test.labels)).tolist()
+        raw, averaged = (count / len(self.data.test.labels) for count in ours.reduce(counts, "sum").tolist())
         epoch = self.step // self.per_epoch
         row = {"step": self.step, "epoch": epoch, "lr": self.optimiser.param_groups[0]["lr"],
                "loss": round(self.meter.loss, 5), "top1_raw": raw, "top1_ema": averaged,
