@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 
 from ghostdeploy.device.lookup import opened
 from ghostdeploy.errors import RunnerFailed
@@ -23,6 +25,7 @@ from ghostdeploy.tuning.profile import Unit
 from ghostdeploy.tuning.sites import sites
 from ghostdeploy.tuning.tune import tune
 from tests.ghosts import five_taps, small
+from tests.rewriting import Function
 
 EXAMPLE = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
@@ -37,6 +40,16 @@ def test_every_site_is_found_once_also_those_that_other_rewrites_make() -> None:
                      Site("five-taps-as-three-and-three", (16, 16, 1, 5, 8)),
                      Site("pointwise-of-concatenation", (16, 16, 1, 1, 8, 6, 6)),
                      Site("concatenation-past-depthwise", (16, 16, 1, 3, 1, 1, 8, 8))}
+
+
+def test_what_is_left_of_a_shuffle_is_a_site() -> None:
+    def halves(x: torch.Tensor, a: nn.Module, b: nn.Module) -> torch.Tensor:
+        both = torch.cat([F.relu(a(x)), a(x)], 1)
+        return b(both.view(1, 2, 4, 32, 32).transpose(1, 2).reshape(both.shape).chunk(2, 1)[1])
+
+    graph = trace(Function(halves, a=nn.Conv2d(3, 4, 3, padding=1), b=nn.Conv2d(4, 5, 1)).eval(), EXAMPLE)
+    (found,) = sites(graph, EXAMPLE)
+    assert found.site == Site("pointwise-of-concatenation", (32, 32, 1, 1, 5, 2, 2))
 
 
 def test_both_forms_of_a_site_compute_the_same_and_lower_alone() -> None:

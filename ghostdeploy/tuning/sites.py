@@ -10,7 +10,7 @@ import torch
 from torch.fx import Graph, GraphModule, Node
 
 from ghostdeploy.graph import Example, shape
-from ghostdeploy.lowering.passes import Alternative, alternatives, run
+from ghostdeploy.lowering.passes import Alternative, Rewrite, ShuffleIntoWeights, alternatives, run
 from ghostdeploy.lowering.site import Site
 
 
@@ -24,8 +24,11 @@ class FoundSite:
 
 
 def sites(module: GraphModule, example: Example) -> tuple[FoundSite, ...]:
-    """Every distinct site of a fused graph: those that it has, and those that each rewrite alone would make."""
-    everywhere = alternatives(lambda site: True)
+    """Every distinct site of a fused graph: those that it has, and those that each rewrite alone would make.
+
+    Without shuffles, as the alternatives meet it in a lowering.
+    """
+    module, everywhere = _rewritten(module, ShuffleIntoWeights(), example), alternatives(lambda site: True)
     found: dict[Site, FoundSite] = {}
     for graph in (module, *(_rewritten(module, alternative, example) for alternative in everywhere)):
         for alternative in everywhere:
@@ -34,9 +37,9 @@ def sites(module: GraphModule, example: Example) -> tuple[FoundSite, ...]:
     return tuple(found.values())
 
 
-def _rewritten(module: GraphModule, alternative: Alternative, example: Example) -> GraphModule:
+def _rewritten(module: GraphModule, rewrite: Rewrite, example: Example) -> GraphModule:
     changed = copy.deepcopy(module)
-    run((alternative,), changed, example)
+    run((rewrite,), changed, example)
     return changed
 
 

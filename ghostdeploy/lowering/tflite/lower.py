@@ -41,11 +41,11 @@ if TYPE_CHECKING:
 
 FAMILIES = ("activations", "attention", "convolution", "elementwise", "gelu", "joining", "linear", "normalisation",
             "padding", "pooling", "reduction", "shape", "slicing", "upsample")
-REWRITES: tuple[base.Rewrite, ...] = (ShuffleIntoWeights(), HardSigmoidAsClamp(unit=False), NormAffineIntoLinear(),
-                                       SplitProjection(), WideDepthwiseAsSum())
+REWRITES: tuple[base.Rewrite, ...] = (HardSigmoidAsClamp(unit=False), NormAffineIntoLinear(), SplitProjection(),
+                                       WideDepthwiseAsSum())
 # XNNPACK in TFLite 2.14 takes no AVERAGE_POOL_2D in int8. A clamp to 0..1 is free: the steps end where it does. What is
 # computed of constants alone (Mobile-Former's first tokens) has no steps, so the plan has to see that it is a constant.
-INT8_REWRITES: tuple[base.Rewrite, ...] = (ShuffleIntoWeights(), FoldKnownValues(), HardSigmoidAsClamp(unit=True),
+INT8_REWRITES: tuple[base.Rewrite, ...] = (FoldKnownValues(), HardSigmoidAsClamp(unit=True),
                                             AveragePoolAsDepthwise(every=True))
 
 for _family in FAMILIES:  # importing a family registers its emitters
@@ -80,7 +80,8 @@ def lower_tflite(module: GraphModule, example: graph.Example, precision: Precisi
     progress.stage("tflite: rewrite")
     require_exact_forms(module)
     module = graph.copy_of(module)
-    outcomes = base.run((*alternatives(wanted), *(INT8_REWRITES if precision == "int8" else REWRITES)), module, example)
+    outcomes = base.run((ShuffleIntoWeights(), *alternatives(wanted),
+                         *(INT8_REWRITES if precision == "int8" else REWRITES)), module, example)
     int8 = None if precision != "int8" else _in_int8(module, required(calibration), progress)
     progress.stage("tflite: write")
     writer = Writer("ghostdeploy")
