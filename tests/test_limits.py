@@ -41,9 +41,9 @@ def least_seconds(work: Callable[[], object], limit: float) -> float:
 def slowness() -> float:
     """How much slower this machine is just now than it may be for the limits to hold, 1 and more.
 
-    Torch's own export of MobileNetV2 may take 0.85 s, the least of a few tries: work of the same kind as what is held to
-    a limit, and none of ours. Tracing, fusing and proving GhostNetV3 1.6x takes 10 to 11 times as long (14.5 to 14.8 s
-    beside 1.34 to 1.51 on a machine that was slow with memory and fast with numbers, 2026-11-30).
+    Torch's own export of MobileNetV2 may take 0.85 s, the least of a few tries: work of the same kind as what is held
+    to a limit, and none of ours. Tracing, fusing and proving GhostNetV3 1.6x takes 10 to 11 times as long (14.5 to
+    14.8 s beside 1.34 to 1.51 on a machine that was slow with memory and fast with numbers, 2026-11-30).
     """
     module, example = timm.create_model("mobilenetv2_100").eval(), (torch.randn(1, 3, 224, 224),)
     return max(1.0, least_seconds(lambda: torch.export.export(module, example, strict=False), 0.85) / 0.85)
