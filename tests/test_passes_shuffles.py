@@ -100,7 +100,7 @@ def test_where_nothing_is_shuffled_nothing_is_done() -> None:
 STEPS = st.lists(st.tuples(st.sampled_from(["shuffle", "join", "halve", "roll"]), st.integers(0, 5)), max_size=8)
 
 
-@settings(max_examples=20)
+@settings(max_examples=60)
 @given(steps=STEPS, batch=st.integers(1, 2))
 def test_routes_say_where_channels_come_from(steps: list[tuple[str, int]], batch: int) -> None:
     """Random moves: following the route by hand gives what running them gives, and runs hold each channel once."""

@@ -23,6 +23,7 @@ class Contestant:
 
     Attributes:
         export: writes the file; imports what it needs itself, for it runs in `environment`.
+        ours: what this project writes.
         half_arithmetic: the runtime is asked for it.
         environment: folder of the virtual environment; None is this one.
     """
@@ -31,6 +32,7 @@ class Contestant:
     format: Format
     precision: Precision
     export: Export
+    ours: bool = False
     half_arithmetic: bool = False
     environment: str | None = None
 
@@ -67,14 +69,14 @@ def _peer(package: str, function: str) -> Export:
 
 
 CONTESTANTS: Final = (
-    Contestant("ours .pte", "pte", "fp32", _ours("pte", "fp32")),
-    Contestant("ours .tflite", "tflite", "fp32", _ours("tflite", "fp32")),
+    Contestant("ours .pte", "pte", "fp32", _ours("pte", "fp32"), ours=True),
+    Contestant("ours .tflite", "tflite", "fp32", _ours("tflite", "fp32"), ours=True),
     Contestant("stock ExecuTorch, fused by us", "pte", "fp32", _peer("executorch", "fused")),
     Contestant("stock ExecuTorch, unfused", "pte", "fp32", _peer("executorch", "unfused")),
     Contestant("litert-torch", "tflite", "fp32", _peer("litert", "export"), environment=".venv-litert"),
-    Contestant("ours .pte", "pte", "fp16", _ours("pte", "fp16")),
-    Contestant("ours .tflite", "tflite", "fp16", _ours("tflite", "fp16"), half_arithmetic=True),
-    Contestant("ours .pte", "pte", "int8", _ours("pte", "int8")),
-    Contestant("ours .tflite", "tflite", "int8", _ours("tflite", "int8")),
+    Contestant("ours .pte", "pte", "fp16", _ours("pte", "fp16"), ours=True),
+    Contestant("ours .tflite", "tflite", "fp16", _ours("tflite", "fp16"), ours=True, half_arithmetic=True),
+    Contestant("ours .pte", "pte", "int8", _ours("pte", "int8"), ours=True),
+    Contestant("ours .tflite", "tflite", "int8", _ours("tflite", "int8"), ours=True),
     Contestant("stock ExecuTorch, fused by us", "pte", "int8", _peer("executorch", "fused_int8")),
 )

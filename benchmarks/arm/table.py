@@ -57,7 +57,8 @@ def _cell(row: Row | None) -> str:
 
 def _whereabouts(models: Sequence[ModelRows]) -> str:
     """What stands between each of ours and the floor."""
-    found = [(model, row) for model in models for row in model.rows if row.kinds and row.contestant.startswith("ours")]
+    ours = {contestant.name for contestant in CONTESTANTS if contestant.ours}
+    found = [(model, row) for model in models for row in model.rows if row.kinds and row.contestant in ours]
     kinds = sorted({kind for _, row in found for kind in row.kinds},
                    key=lambda kind: -sum(row.kinds.get(kind, 0) for _, row in found))
     lines = ["## What stands between ours and the floor", "", WHEREABOUTS, "",

@@ -12,6 +12,9 @@ from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.base import operand
 from ghostdeploy.lowering.passes.convolutions import unknown_weights
 
+# Most inputs of one concatenation that XNNPACK takes everywhere: CONCATENATION in TFLite 2.14; ExecuTorch's has five.
+WIDEST = 4
+
 
 class ConvolutionOfConcatenation(Alternative):
     """An alternative that lets a convolution read the parts of a concatenation one by one."""

@@ -12,10 +12,8 @@ from ghostdeploy.lowering.passes.alternative import ACTIVATIONS, activated_again
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.base import Rewrite, emit, operand, replace
 from ghostdeploy.lowering.passes.channel_routes import TURNS, Run, moves, region, route, runs
+from ghostdeploy.lowering.passes.concatenation import WIDEST
 from ghostdeploy.lowering.passes.convolutions import geometry, is_depthwise, unknown_weights
-
-# Most inputs of one CONCATENATION that XNNPACK takes in TFLite 2.14; ExecuTorch's takes five.
-WIDEST = 4
 
 # Most pieces of one map. ShuffleNetV2's last map of eight blocks has nine; what more cost was not measured.
 MOST = 16
@@ -103,7 +101,7 @@ def _joined(module: GraphModule, pieces: list[Run]) -> Node:
     parts = [piece.source if piece.width == shape(piece.source)[1]
              else emit(module, aten.slice.Tensor, piece.source, 1, piece.low, piece.high) for piece in pieces]
     while len(parts) > 1:
-        most = min(WIDEST, max(2, len(parts) - WIDEST + 1)) if len(parts) > WIDEST else len(parts)
+        most = len(parts) if len(parts) <= WIDEST else min(WIDEST, len(parts) - WIDEST + 1)
         parts = [emit(module, aten.cat.default, parts[:most], 1), *parts[most:]]
     return parts[0]
 

@@ -9,10 +9,9 @@ from torch.fx import Node
 
 from ghostdeploy import graph
 from ghostdeploy.lowering.passes.aten import aten
+from ghostdeploy.lowering.passes.concatenation import WIDEST
 from ghostdeploy.lowering.tflite.emission import ACTIVATION, Emission
 from ghostdeploy.lowering.tflite.registry import emits
-
-WIDEST = 4
 
 
 def concatenate(e: Emission, tensors: Sequence[int], axis: int, out: int | None = None) -> int:
