@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.fx import GraphModule
 
+from ghostdeploy import collector
 from ghostdeploy.bundle import Bundle, check_target, open_bundle, staged
 from ghostdeploy.bundle.contents import Product, write_contents
 from ghostdeploy.bundle.labels import Labels, labels_for
@@ -82,7 +83,7 @@ def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence
     subject = _subject(model, preprocessing)
     require_float32(subject.module)
     subject = at_size(subject, input_size)
-    with staged(place, force=force) as staging, evaluating(subject.module):
+    with staged(place, force=force) as staging, evaluating(subject.module), collector.set_aside():
         _build(subject, plan, staging, progress)
     return open_bundle(place)
 

@@ -47,8 +47,8 @@ def make_functional(module: GraphModule) -> GraphModule:
     Raises:
         NotFunctionalError: an operator writes memory that may be read under another name, or has no functional form.
     """
-    for node in list(module.graph.nodes):
-        if node.op != "call_function" or node not in node.graph.nodes:
+    for node in module.graph.nodes:             # the list may be edited on the way: what was erased is not visited
+        if node.op != "call_function":
             continue
         if node.target in ASSERTIONS:
             module.graph.erase_node(node)

@@ -23,6 +23,7 @@ from ghostdeploy import blocks, collector
 from ghostdeploy.calling import call
 from ghostdeploy.errors import ExportFailed, GhostdeployError
 from ghostdeploy.functional import NotFunctionalError, make_functional
+from ghostdeploy.late_code import late_code
 from ghostdeploy.wording import first_sentence
 
 STATE_KINDS = (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR)
@@ -44,19 +45,26 @@ def trace(module: nn.Module, example: torch.Tensor) -> GraphModule:
         InputSizeRejected: the module itself refuses an input of this shape; its own words are the reason.
         ExportFailed: torch cannot trace it (data-dependent control flow, state written in forward, custom classes).
     """
-    with evaluating(module), torch.no_grad(), collector.set_aside(), _without_stacks():
-        try:
-            program = torch.export.export(module, (example,), strict=False)
-        except Exception as error:
-            raise _explained(module, example, error) from None
-        try:
-            return _marked(make_functional(_lifted(program)))
-        except NotFunctionalError:
-            pass
-        try:
-            return _marked(make_functional(_lifted(program.run_decompositions({}))))
-        except NotFunctionalError as error:
-            raise ExportFailed(f"{type(module).__name__} cannot become a functional graph", str(error)) from None
+    with evaluating(module), torch.no_grad(), collector.set_aside(), _without_stacks(), late_code():
+        traced = _traced(module, example)
+    traced.recompile()
+    return traced
+
+
+def _traced(module: nn.Module, example: torch.Tensor) -> GraphModule:
+    """`trace`, without a care for time."""
+    try:
+        program = torch.export.export(module, (example,), strict=False)
+    except Exception as error:
+        raise _explained(module, example, error) from None
+    try:
+        return _marked(make_functional(_lifted(program)))
+    except NotFunctionalError:
+        pass
+    try:
+        return _marked(make_functional(_lifted(program.run_decompositions({}))))
+    except NotFunctionalError as error:
+        raise ExportFailed(f"{type(module).__name__} cannot become a functional graph", str(error)) from None
 
 
 @contextmanager

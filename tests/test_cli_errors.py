@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from ghostdeploy.cli import app
+from ghostdeploy.cli.commands import SUMMARIES, command
 from ghostdeploy.exporter import export as export_from
 from ghostdeploy.loading import load
 from tests.commands import Ended, environment, ghostdeploy
@@ -163,11 +163,15 @@ def test_a_full_standard_output_is_named(words: tuple[str, ...]) -> None:
     assert f"[{'file-missing' if 'inspect' in words else 'write-failed'}]" in process.stderr
 
 
-@pytest.mark.parametrize("command", sorted(str(info.name) for info in app.registered_commands))
+@pytest.mark.parametrize("command", sorted(SUMMARIES))
 def test_every_command_has_help_with_an_example(command: str) -> None:
     ended = ghostdeploy(command, "--help")
     assert ended.code == 0 and "Example" in ended.stdout and f"ghostdeploy {command}" in ended.stdout
     assert "--json" in ended.stdout
+
+
+def test_the_list_of_commands_says_of_each_what_it_says_itself() -> None:
+    assert {name: " ".join(str(command(name).help).split("\n\n")[0].split()) for name in SUMMARIES} == SUMMARIES
 
 
 def test_json_is_all_there_is_on_stdout(tiny_bundle: Path) -> None:

@@ -1,6 +1,7 @@
 """The `ghostdeploy` command: one file per command; each parses, calls the library, renders.
 
-Heavy imports stand inside the commands, so that `--help` and `models` answer at once.
+Each command is imported when it is called, and heavy imports stand inside them, so that `--help` and `models` answer at
+once.
 """
 
 from __future__ import annotations
@@ -16,54 +17,17 @@ from typing import NoReturn
 
 import typer
 
-from ghostdeploy.cli.output import show_error
+from ghostdeploy.cli.commands import Commands
 from ghostdeploy.debugging import debugging
 from ghostdeploy.ending_signals import ending_signals
 from ghostdeploy.errors import GhostdeployError, Interrupted, UsageError
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
+    cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
     help="From a trained compact vision model to proven, fast .pte and .tflite artifacts for phones.",
     epilog="Exit codes: 0 done, 2 usage, 3 bad input, 4 device, 5 a check failed. "
            "GHOSTDEPLOY_DEBUG=1 shows the traceback of an error.",
 )
-
-
-def _register() -> None:
-    from ghostdeploy.cli import (
-        ablate,
-        bench,
-        compare,
-        data,
-        devices,
-        doctor,
-        export,
-        inspect,
-        models,
-        report,
-        table,
-        train,
-        tune,
-        verify,
-    )
-
-    app.command("models")(models.models)
-    app.command("inspect")(inspect.inspect)
-    app.command("export")(export.export)
-    app.command("verify")(verify.verify)
-    app.command("devices")(devices.devices)
-    app.command("doctor")(doctor.doctor)
-    app.command("bench")(bench.bench)
-    app.command("compare")(compare.compare)
-    app.command("report")(report.report)
-    app.command("table")(table.table)
-    app.command("tune")(tune.tune)
-    app.command("data")(data.data)
-    app.command("train")(train.train)
-    app.command("ablate")(ablate.ablate)
-
-
-_register()
 
 
 @app.callback(invoke_without_command=True)
@@ -114,12 +78,12 @@ def main() -> None:
     except GhostdeployError as error:
         if debug:
             traceback.print_exc()
-        show_error(error, as_json="--json" in sys.argv)
+        _show(error)
         if isinstance(error, Interrupted):
             _end_interrupted()
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        show_error(Interrupted("interrupted; nothing was left half-written"), as_json="--json" in sys.argv)
+        _show(Interrupted("interrupted; nothing was left half-written"))
         _end_interrupted()
     except BrokenPipeError:
         sys.exit(1)
@@ -128,8 +92,14 @@ def main() -> None:
             traceback.print_exc()
         bug = InternalError(f"{type(error).__name__}: {error}", "this is a bug in ghostdeploy",
                             "run again with GHOSTDEPLOY_DEBUG=1 and report the traceback")
-        show_error(bug, as_json="--json" in sys.argv)
+        _show(bug)
         sys.exit(bug.exit_code)
+
+
+def _show(error: GhostdeployError) -> None:
+    from ghostdeploy.cli.output import show_error
+
+    show_error(error, as_json="--json" in sys.argv)
 
 
 def _end_interrupted() -> NoReturn:

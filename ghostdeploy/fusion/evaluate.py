@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 from torch.fx import GraphModule, Interpreter, Node
+from torch.fx.node import map_aggregate
 from torch.nn import functional
-from torch.utils import _pytree as pytree
 
 from ghostdeploy.graph import pair
 
@@ -45,7 +45,7 @@ class Evaluation(Interpreter):
         Parameters are cast here, one operator's at a time: a graph reads all of them first, and together they are twice
         as large as the model.
         """
-        args, kwargs = pytree.tree_map(self._cast, (args, kwargs))
+        args, kwargs = map_aggregate((args, kwargs), self._cast)
         dtype = kwargs.get("dtype")
         if isinstance(dtype, torch.dtype) and dtype.is_floating_point:
             kwargs = {**kwargs, "dtype": self._dtype}
@@ -55,7 +55,7 @@ class Evaluation(Interpreter):
 
     def output(self, target: Any, args: Any, kwargs: Any) -> Any:
         """The outputs; one may be a parameter."""
-        return super().output(target, *pytree.tree_map(self._cast, (args, kwargs)))
+        return super().output(target, *map_aggregate((args, kwargs), self._cast))
 
     def _cast(self, value: Any) -> Any:
         return value.to(self._dtype) if isinstance(value, torch.Tensor) and value.is_floating_point() else value

@@ -11,6 +11,7 @@ from torch import nn
 from torch._ops import OpOverload
 from torch.fx import GraphModule, Node
 
+from ghostdeploy import collector
 from ghostdeploy import graph as graphs
 from ghostdeploy.fusion.account import Ledger, count
 from ghostdeploy.fusion.constants import Constants
@@ -21,6 +22,7 @@ from ghostdeploy.fusion.proof import NOT_MEASURED, Exact, prove, prove_algebra
 from ghostdeploy.fusion.read import Reader
 from ghostdeploy.fusion.report import FusionReport, Left, Merged
 from ghostdeploy.heap import give_back
+from ghostdeploy.late_code import late_code
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.trace import trace
 
@@ -33,6 +35,7 @@ class Fused:
     report: FusionReport
 
 
+@collector.set_aside()
 def fuse(module: nn.Module | GraphModule, example: torch.Tensor, *, verify: bool = True,
          progress: Progress = SILENT) -> Fused:
     """Fuse re-parameterised branches and fold every BatchNorm of a model, in float64, and prove the result.
@@ -79,7 +82,8 @@ def _fused(original: GraphModule) -> tuple[GraphModule, tuple[Merged, ...], tupl
 
     The reader's float64 branches end with this function: 130 MiB for GhostNetV3 1.6x, which the proof can use.
     """
-    module = graphs.copy_of(original)
+    with late_code():                                       # `clean` compiles it, once it is whole
+        module = graphs.copy_of(original)
     constants = Constants(module)
     reader = Reader(module, constants)
     while (hoisted := hoist(module, reader)).moved:         # a norm moved may be what the next one moves into

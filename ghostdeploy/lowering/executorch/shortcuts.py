@@ -1,4 +1,5 @@
-"""The private functions of torch and ExecuTorch that are replaced while a graph is lowered, and where: here alone.
+"""The private functions of torch and ExecuTorch that are replaced while a graph is lowered, and where: here alone
+(`late_code` also while one is traced).
 
 Each saves time and changes no byte of the program (each one's file says how much, and its test compares the bytes).
 They lean on what nobody promised to keep, so they are taken with the versions that they were tested with only; with
@@ -11,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
+from ghostdeploy.late_code import TESTED_TORCH, late_code
 from ghostdeploy.lowering.executorch.idle_passes import working_passes_only
-from ghostdeploy.lowering.executorch.late_code import late_code
 from ghostdeploy.lowering.executorch.provenance import frugal
 from ghostdeploy.lowering.specs import installed
 
-TESTED: Final = {"torch": "2.13.0", "executorch": "1.4.1"}
+TESTED: Final = {"torch": TESTED_TORCH, "executorch": "1.4.1"}
 
 
 def tested() -> bool:

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch.fx import GraphModule, symbolic_trace
 
+from ghostdeploy import late_code as home
 from ghostdeploy.fusion import fuse
+from ghostdeploy.late_code import late_code
 from ghostdeploy.lowering.executorch import lower_pte, shortcuts
-from ghostdeploy.lowering.executorch.late_code import late_code
 from tests.tiny import factory
 
 
@@ -45,3 +46,10 @@ def test_torch_is_left_as_it_was() -> None:
         assert GraphModule.recompile is not before
         raise KeyError
     assert GraphModule.recompile is before
+
+
+def test_another_torch_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(home, "version", lambda package: "9.9+cpu")
+    before = GraphModule.recompile
+    with late_code():
+        assert GraphModule.recompile is before
