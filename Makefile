@@ -72,6 +72,7 @@ test: lint .venv-tflite214/.ready .venv-mediapipe/.ready
 # Arm64 instructions per inference, ours beside others (a proxy, not time): make bench-arm ARGS="--models mobilenetv2_100"
 # or ARGS=--quick. What is counted is kept in build/bench-arm. docs/arm.md is what it wrote: ARGS="-o docs/arm.json".
 bench-arm: setup
+	@$(MAKE) --no-print-directory .venv-litert/.ready || echo "== no environment for litert-torch: it will be missing =="
 	@$(BIN)/python -m benchmarks.arm $(ARGS)
 
 # What needs Debian packages: a real adbd in namespaces, arm64 programs under qemu (and root, or user namespaces), int8
@@ -79,7 +80,7 @@ bench-arm: setup
 PHONE_TOOLS := adb qemu-aarch64 chromium
 test-phones: setup .venv-tflite214/.ready
 	@for tool in $(PHONE_TOOLS); do command -v $$tool >/dev/null || { \
-	  echo "$$tool is missing: apt-get install adb qemu-user libc6-arm64-cross chromium"; exit 1; }; done
+	  echo "$$tool is missing: apt-get install adb qemu-user libc6-arm64-cross libstdc++6-arm64-cross chromium"; exit 1; }; done
 	@echo "== pytest, phones, photographs and pages =="
 	@$(BIN)/python -m pytest -m "phones or photographs or browser" -n 2 --dist worksteal
 

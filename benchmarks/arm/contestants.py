@@ -74,6 +74,7 @@ CONTESTANTS: Final = (
     Contestant("stock ExecuTorch, fused by us", "pte", "fp32", _peer("executorch", "fused")),
     Contestant("stock ExecuTorch, unfused", "pte", "fp32", _peer("executorch", "unfused")),
     Contestant("litert-torch", "tflite", "fp32", _peer("litert", "export"), environment=".venv-litert"),
+    Contestant("ONNX Runtime, fused by us", "onnx", "fp32", _peer("onnx", "fused")),
     Contestant("ours .pte", "pte", "fp16", _ours("pte", "fp16"), ours=True),
     Contestant("ours .tflite", "tflite", "fp16", _ours("tflite", "fp16"), ours=True, half_arithmetic=True),
     Contestant("ours .pte", "pte", "int8", _ours("pte", "int8"), ours=True),

@@ -17,10 +17,11 @@ from typing import Literal
 import torch
 
 import ghostdeploy
+from benchmarks.arm import onnxruntime
 from benchmarks.arm.contestants import CONTESTANTS, Contestant
 from ghostdeploy.cost import macs
 from ghostdeploy.device import records
-from ghostdeploy.device.arm_instructions import Attribution, Instructions, attribute
+from ghostdeploy.device.arm_instructions import Instructions, attribute
 from ghostdeploy.errors import GhostdeployError
 from ghostdeploy.fusion import fuse
 from ghostdeploy.lowering.artifact import Format, Precision
@@ -86,36 +87,39 @@ def _model(model: str, cpu: str, store: Path, say: Callable[[str], None]) -> Mod
     size = loaded.preprocessing.input_size
     example = torch.zeros(1, 3, size, size)
     rows = ModelRows(model, size, macs(fuse(loaded.module.eval(), example).module, example),
-                     tuple(_rows(model, cpu, say)))
+                     tuple(_rows(model, size, cpu, say)))
     store.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(records.to_json(rows), indent=1))
     return rows
 
 
-def _rows(model: str, cpu: str, say: Callable[[str], None]) -> Iterator[Row]:
+def _rows(model: str, side: int, cpu: str, say: Callable[[str], None]) -> Iterator[Row]:
     for number, contestant in enumerate(CONTESTANTS):
-        row = _row(number, contestant, model, cpu)
+        row = _row(number, contestant, model, side, cpu)
         figure = row.failure if row.instructions is None else f"{row.instructions.per_inference / 1e6:.2f} M"
         say(f"{model}, {contestant.name} {contestant.precision}: {figure}")
         yield row
 
 
-def _row(number: int, contestant: Contestant, model: str, cpu: str) -> Row:
+def _row(number: int, contestant: Contestant, model: str, side: int, cpu: str) -> Row:
     with tempfile.TemporaryDirectory(prefix="ghostdeploy-arm-") as name:
         path = Path(name) / f"model.{contestant.format}"
-        size: int | None = None
-        found: Attribution | None = None
         failure = _export(number, contestant, model, path)
+        size = None if failure else path.stat().st_size
+        instructions, kinds = None, dict[str, int]()
         if failure is None:
-            size = path.stat().st_size
             try:
-                found = attribute(path, contestant.format, cpu=cpu, half_arithmetic=contestant.half_arithmetic)
+                instructions, kinds = _counted(path, contestant, side, cpu)
             except GhostdeployError as error:
                 failure = f"{error.what}: {error.why}".splitlines()[0][:200]
-        if found is None:
-            return Row(contestant.name, contestant.format, contestant.precision, size, None, failure)
-        return Row(contestant.name, contestant.format, contestant.precision, size, found.instructions, failure,
-                   {str(kind): spent for kind, spent in found.by_kind.items()})
+        return Row(contestant.name, contestant.format, contestant.precision, size, instructions, failure, kinds)
+
+
+def _counted(path: Path, contestant: Contestant, side: int, cpu: str) -> tuple[Instructions, dict[str, int]]:
+    if contestant.format == "onnx":
+        return onnxruntime.count(path, side, cpu), {}
+    found = attribute(path, contestant.format, cpu=cpu, half_arithmetic=contestant.half_arithmetic)
+    return found.instructions, {str(kind): spent for kind, spent in found.by_kind.items()}
 
 
 def _export(number: int, contestant: Contestant, model: str, path: Path) -> str | None:
@@ -141,6 +145,6 @@ def source_key() -> str:
     digest = hashlib.sha256()
     for folder in SOURCES:
         for path in sorted((ROOT / folder).rglob("*")):
-            if path.suffix in (".py", ".c", ".cpp", ".h", ".toml") and "built" not in path.parts:
+            if path.suffix in (".py", ".c", ".cpp", ".h", ".toml", ".txt") and "built" not in path.parts:
                 digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()

@@ -25,7 +25,8 @@ def markdown(result: ArmResult) -> str:
         f"{result.cpu}. Counted on {result.created[:10]} with ghostdeploy {result.ghostdeploy}, torch {result.torch}, "
         f"{_versions(result)}. Outputs are not compared here; `make bench-peers` compares them.\n\n"
         "The floor is what the multiply-adds alone need: MACs / 4 in fp32, MACs / 8 in fp16, MACs / 16 in int8. In "
-        "brackets: size of the file in MB. Stock int8 is PT2E with XNNPACKQuantizer.")
+        "brackets: size of the file in MB. Stock int8 is PT2E with XNNPACKQuantizer. ONNX Runtime is its arm64 wheel "
+        "for Linux, with all graph optimisations.")
     parts = [head, *(_table(result.models, precision) for precision in LANES), _whereabouts(result.models),
              _failures(result.models)]
     return "\n\n".join(filter(None, parts)) + "\n"

@@ -32,11 +32,12 @@ def qemu() -> Path:
     return Path(found)
 
 
-def launcher(libraries: Path, cpu: str = CPU_MODEL, plugin: str | None = None) -> list[str]:
-    """What stands before an arm64 program on a command line. `plugin` is qemu's option of that name.
+def launcher(libraries: Path, cpu: str = CPU_MODEL, plugin: str | None = None, root: Path = ARM_ROOT) -> list[str]:
+    """What stands before an arm64 program on a command line. `plugin` is qemu's option of that name; what the program
+    opens is looked for below `root` first.
 
     Raises:
         EmulatorMissing: see `qemu`.
     """
-    return [str(qemu()), "-cpu", cpu, *(["-plugin", plugin] if plugin else []), "-L", str(ARM_ROOT),
+    return [str(qemu()), "-cpu", cpu, *(["-plugin", plugin] if plugin else []), "-L", str(root),
             "-E", f"LD_LIBRARY_PATH={libraries}:{ARM_ROOT / 'lib'}"]

@@ -68,7 +68,7 @@ def run(setting: Setting, node: bytes | None = None) -> Counted:
         if document.measured is None:
             raise report.error_of(document)
         found = read(folder / "blocks")
-        return Counted(found, _second(found.parts), document, document.measured)
+        return Counted(found, second(found.parts), document, document.measured)
 
 
 def runtime_of(format: Format) -> RuntimeName:
@@ -83,8 +83,12 @@ def runtime_of(format: Format) -> RuntimeName:
     return RUNTIMES[format]
 
 
-def _second(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """From the beginning of the second inference to its end."""
+def second(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """From the beginning of the second inference to its end.
+
+    Raises:
+        RunnerFailed: there were not two.
+    """
     begins = [i for i, part in enumerate(parts) if part.mark == BEGIN]
     ends = [i for i, part in enumerate(parts) if part.mark == END and begins[1:] and i > begins[1]]
     if len(begins) != 1 + RUNS or not ends:
