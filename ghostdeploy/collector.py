@@ -12,11 +12,12 @@ def set_aside() -> Iterator[None]:
     """Take what exists out of the collector's sight for the length of the block: torch alone is a million objects, and
     every full collection would visit them all.
 
-    A block within another one sets more aside, and the outer one's end brings all of it back. So collections between
-    the stages of a fusion or an export, held from its first stage to its last, visit what was made since and no more.
+    Nothing is collected first: with each small graph that would take longer than all the rest (86 % of the time of the
+    tests that trace one operator). A block within another one sets more aside, and the outer one's end brings all of it
+    back. So collections between the stages of a fusion or an export, held from its first stage to its last, visit what
+    was made since and no more.
     """
     outermost = not gc.get_freeze_count()
-    gc.collect()
     gc.freeze()
     try:
         yield

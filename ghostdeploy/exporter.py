@@ -83,6 +83,7 @@ def export(model: Model | nn.Module, directory: str | Path, *, formats: Sequence
     subject = _subject(model, preprocessing)
     require_float32(subject.module)
     subject = at_size(subject, input_size)
+    give_back()                             # the model before this one, where a program exports many
     with staged(place, force=force) as staging, evaluating(subject.module), collector.set_aside():
         _build(subject, plan, staging, progress)
     return open_bundle(place)
