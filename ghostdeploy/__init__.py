@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ghostdeploy.benchmark.result import Result
     from ghostdeploy.benchmark.run import bench
     from ghostdeploy.branching import reparam
     from ghostdeploy.comparison.run import compare
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
     from ghostdeploy.training.run import train
     from ghostdeploy.verification import verify
 
-__all__ = ["bench", "compare", "export", "fuse", "load", "reparam", "train", "verify"]
+__all__ = ["Result", "bench", "compare", "export", "fuse", "load", "reparam", "train", "verify"]
 
 # No module may carry the name of a verb: importing it would put the module where the function is expected.
-_HOMES = {"bench": "ghostdeploy.benchmark.run", "compare": "ghostdeploy.comparison.run",
-          "export": "ghostdeploy.exporter", "fuse": "ghostdeploy.fusion", "load": "ghostdeploy.loading",
-          "reparam": "ghostdeploy.branching", "train": "ghostdeploy.training.run", "verify": "ghostdeploy.verification"}
+_HOMES = {"Result": "ghostdeploy.benchmark.result", "bench": "ghostdeploy.benchmark.run",
+          "compare": "ghostdeploy.comparison.run", "export": "ghostdeploy.exporter", "fuse": "ghostdeploy.fusion",
+          "load": "ghostdeploy.loading", "reparam": "ghostdeploy.branching", "train": "ghostdeploy.training.run",
+          "verify": "ghostdeploy.verification"}
 
 
 def __getattr__(name: str) -> Any:

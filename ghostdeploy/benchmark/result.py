@@ -199,7 +199,8 @@ class Result:
         """
         results = load_all(path)
         if len(results) != 1:
-            raise ResultInvalid(f"{path} holds {len(results)} results", "one was expected", "use load_all")
+            raise ResultInvalid(f"{path} holds {len(results)} results", "one was expected",
+                                "read them with `ghostdeploy.benchmark.load_all`")
         return results[0]
 
 
