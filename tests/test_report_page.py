@@ -210,7 +210,7 @@ def test_the_command(tmp_path: Path) -> None:
     save_all(SEVERAL[:2], tmp_path / "a.json")
     BASE.save(tmp_path / "b.json")
     ended = ghostdeploy("report", tmp_path / "a.json", tmp_path / "b.json", "-o", tmp_path / "page.html")
-    assert ended.code == 0 and "3 result(s)" in ended.stdout
+    assert ended.code == 0 and "3 results" in ended.stdout
     assert figures((tmp_path / "page.html").read_text())[:2] == ["distributions", "time-0"]
     assert ghostdeploy("report", tmp_path / "a.json", "-o", tmp_path / "p.html", "--json").json["results"] == 2
     ghostdeploy("report", tmp_path / "none.json").assert_clean_error("file-missing", 3)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ghostdeploy.benchmark.statistics import Interval
+from ghostdeploy.wording import counted
 
 Grade = Literal["A", "B", "C", "D"]
 Code = Literal["interval-wide", "warm-up-not-converged", "output-mismatch", "output-unstable", "runs-too-few",
@@ -156,11 +157,12 @@ def _remarks(evidence: Evidence) -> list[Reason]:
         reasons.append(Reason("drift", f"rounds end {abs(evidence.drift):.1%} {way}", False))
     if evidence.outliers:
         told = ", ".join(f"{count} {cause}" for cause, count in evidence.outliers)
-        reasons.append(Reason("outliers", f"{sum(count for _, count in evidence.outliers)} runs are outliers: {told}",
-                              False))
+        number = sum(count for _, count in evidence.outliers)
+        reasons.append(Reason("outliers", f"{counted(number, 'outlier')} among the runs: {told}", False))
     if evidence.memory_failure:
         reasons.append(Reason("memory-unknown", f"the memory pass failed, the times stand: {evidence.memory_failure}",
                               False))
     if evidence.late:
-        reasons.append(Reason("deadlines-missed", f"{evidence.late} runs took longer than the cadence allows", False))
+        reasons.append(Reason("deadlines-missed",
+                              f"{counted(evidence.late, 'run')} took longer than the cadence allows", False))
     return reasons

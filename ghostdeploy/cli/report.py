@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ghostdeploy.cli.output import JsonFlag, check_output, emit, stages
+from ghostdeploy.wording import counted
 
 
 def report(
@@ -21,16 +22,16 @@ def report(
     """
     check_output(output)
     with stages(quiet=as_json) as progress:
-        progress.stage(f"read {len(results)} file(s)")
+        progress.stage(f"read {counted(len(results), 'file')}")
         from ghostdeploy.benchmark.result import load_all
         from ghostdeploy.report.page import page
         from ghostdeploy.writing import write_whole
 
         found = [result for path in results for result in load_all(path)]
-        progress.stage(f"draw {len(found)} result(s)")
+        progress.stage(f"draw {counted(len(found), 'result')}")
         text = page(found)
         progress.stage(f"write {output}")
         write_whole(output, text)
     emit({"page": str(output), "bytes": len(text.encode()), "results": len(found)},
-         lambda console: console.print(f"{output}: {len(found)} result(s), {len(text) / 1e6:.1f} MB", highlight=False,
-                                       markup=False, soft_wrap=True), as_json=as_json)
+         lambda console: console.print(f"{output}: {counted(len(found), 'result')}, {len(text) / 1e6:.1f} MB",
+                                       highlight=False, markup=False, soft_wrap=True), as_json=as_json)

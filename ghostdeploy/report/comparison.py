@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ghostdeploy.comparison.verdict import Comparison
+from ghostdeploy.wording import counted
 
 COLOURS = {"faster": "green", "same": "green", "slower": "red", "unstable": "yellow"}
 
@@ -74,6 +75,6 @@ def _numbers(found: Comparison) -> str:
 
 def _medians(found: Comparison) -> str:
     how = "in turns in one process" if found.together else "interleaved" if found.interleaved else "measured apart"
-    rounds = f"{found.a.rounds} rounds each" if found.a.rounds == found.b.rounds \
+    rounds = f"{counted(found.a.rounds, 'round')} each" if found.a.rounds == found.b.rounds \
         else f"{found.a.rounds} and {found.b.rounds} rounds"
     return f"medians {found.b.median_ms:.3f} ms over {found.a.median_ms:.3f} ms, {rounds}, {how}"

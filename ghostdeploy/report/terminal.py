@@ -16,6 +16,7 @@ from ghostdeploy.benchmark.result import Result
 from ghostdeploy.report import where
 from ghostdeploy.report.app_size import app_size
 from ghostdeploy.report.naming import milliseconds, names_of
+from ghostdeploy.wording import counted
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 BINS = 10
@@ -110,7 +111,8 @@ def _heading(console: Console, results: Sequence[Result]) -> None:
     name = " ".join(filter(None, (device.manufacturer, device.model, device.soc))) if device.kind == "android" \
         else device.soc
     console.print(f"[bold]{escape(name or device.abi)}[/] ({len(device.cores)} cores, {escape(device.os)}), "
-                  f"{protocol.rounds} rounds of {protocol.runs} runs, {_threads(results)}, {pinned}",
+                  f"{counted(protocol.rounds, 'round')} of {counted(protocol.runs, 'run')}, {_threads(results)}, "
+                  f"{pinned}",
                   highlight=False, soft_wrap=True)
     console.print(f"[dim]input: {escape(protocol.input)}[/]", highlight=False)
     for note in device.notes:

@@ -9,6 +9,7 @@ from ghostdeploy.benchmark.zoo_run import Measured
 from ghostdeploy.lowering.artifact import Format
 from ghostdeploy.report.cited import cited
 from ghostdeploy.report.published import Standing, standings
+from ghostdeploy.wording import counted
 
 
 def markdown(measured: Sequence[Measured]) -> str:
@@ -31,7 +32,8 @@ def _where(results: Sequence[Result]) -> list[str]:
     if not results:
         return []
     device, protocol = results[0].device, results[0].protocol
-    text = (f"{device.name}, {results[0].created[:10]}; {protocol.rounds} rounds of {protocol.runs} runs, float32, "
+    text = (f"{device.name}, {results[0].created[:10]}; {counted(protocol.rounds, 'round')} of "
+            f"{counted(protocol.runs, 'run')}, float32, "
             "each model at its own input size; **random weights: latency only**. In brackets the 95 % interval; * "
             "marks what may not be quoted (a noisy machine). Published values are their sources' own, on their own "
             "devices; ~ is one that the source gives as a difference; empty is what nobody published.")
