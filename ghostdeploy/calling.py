@@ -27,7 +27,8 @@ def call(module: nn.Module, example: torch.Tensor) -> Any:
         return module(example)
     except SIZE_COMPLAINTS as refusal:
         raise InputSizeRejected(f"{type(module).__name__} cannot take an input of shape {size}",
-                                first_sentence(refusal), "try the size that it was trained with (--input-size)"
+                                first_sentence(refusal), "try the size that it was trained with (--input-size, or "
+                                "data.size of a recipe)"
                                 ) from refusal
     except Exception as failure:
         raise ExportFailed(f"{type(module).__name__} fails on an input of shape {size}, before any tracing",

@@ -106,6 +106,7 @@ def test_a_cell_whose_loss_is_no_number_is_told_so(table: Path, images: Path, tm
     rows = ablate(grid.read(str(table)), tmp_path / "runs", seeds=1, settings=settings, data=images, workers=0)
     assert [row.outcomes[0].top1_ema for row in rows] == [None, None]
     assert "| short | 1 diverged | 1 |  |" in markdown(grid.read(str(table)), recipe(), rows, 1)
+    assert f" pixels on {images}, " in next((tmp_path / "runs").glob("*.md")).read_text()
 
 
 def test_mean_and_spread_are_those_of_the_seeds(table: Path) -> None:

@@ -177,3 +177,8 @@ def test_the_list_of_commands_says_of_each_what_it_says_itself() -> None:
 def test_json_is_all_there_is_on_stdout(tiny_bundle: Path) -> None:
     ended = ghostdeploy("verify", tiny_bundle, "--json")
     assert json.loads(ended.stdout)["device"] == "local"
+
+
+def test_names_of_artifacts_are_whole_in_a_narrow_terminal(tiny_bundle: Path) -> None:
+    ended = ghostdeploy("verify", tiny_bundle, COLUMNS="80")
+    assert "model.fp32.pte" in ended.stdout and "model.fp32.tflite" in ended.stdout

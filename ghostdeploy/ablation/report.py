@@ -50,7 +50,7 @@ def _runs(path: Path) -> dict[str, Outcome]:
 def document(grid: Grid, recipe: Recipe, rows: Sequence[Row], seeds: int, runs: Collection[Outcome]) -> dict[str, Any]:
     """As `--json` prints it; top-1 in shares, None where nothing was measured. `runs` are all that were ever made."""
     return {"schema_version": SCHEMA_VERSION, "table": grid.name, "title": grid.title, "source": grid.source,
-            "recipe": recipe.name, "seeds": seeds, "findings": list(grid.findings),
+            "recipe": recipe.name, "data": recipe.data.set, "seeds": seeds, "findings": list(grid.findings),
             "cells": [{"labels": dict(zip((axis.name for axis in grid.axes), row.cell.labels, strict=True)),
                        "settings": list(row.cell.settings), "top1": list(row.top1), "mean": _number(row.mean),
                        "spread": _number(row.spread), "diverged": len(row.outcomes) - len(row.top1),

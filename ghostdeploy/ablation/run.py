@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ghostdeploy.ablation import report
@@ -46,6 +47,7 @@ def ablate(grid: Grid, directory: Path, *, recipe: str | None = None, seeds: int
     """
     path = recipe_file.find(recipe or grid.recipe)
     base = recipe_file.read(path, settings)
+    told = base if data is None else replace(base, data=replace(base.data, set=str(data)))
     recipes = {(cell, seed): recipe_file.read(path, (*settings, *cell.settings, f"run.seed={seed}"))
                for seed in range(seeds) for cell in grid.cells}
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
@@ -61,7 +63,7 @@ def ablate(grid: Grid, directory: Path, *, recipe: str | None = None, seeds: int
             outcome = _outcome(identity, wanted, place, data, left, workers, progress, watch)
             kept |= {} if outcome is None else {identity: outcome}
         found[cell] += [kept[identity]] if identity in kept else []
-        _write(directory, grid, base, found, seeds, kept.values())
+        _write(directory, grid, told, found, seeds, kept.values())
     return _rows(found)
 
 

@@ -82,7 +82,7 @@ def render(console: Console, found: Sequence[Listed]) -> None:
     """One line per device, then its state, its notes, and what is wrong with it."""
     table = Table()
     for column in ("serial", "what it is", "system", "ABI", "cores", "memory"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")       # a serial that is cut cannot be given to --device
     for entry in found:
         table.add_row(*map(escape, _row(entry)))
     console.print(table)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from ghostdeploy.cli.options import (
     AgreementOption,
@@ -38,6 +36,7 @@ from ghostdeploy.cli.options import (
 )
 from ghostdeploy.cli.output import JsonFlag, emit, heading, stages
 from ghostdeploy.errors import UsageError
+from ghostdeploy.report.columns import columns
 
 if TYPE_CHECKING:
     from ghostdeploy.bundle import Bundle
@@ -102,10 +101,7 @@ def render(console: Console, bundle: Bundle) -> None:
     if bundle.random_weights:
         console.print("[yellow]Random weights:[/] this bundle is for latency only.")
     heading(console, f"{bundle.name} -> {bundle.path}")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("artifact", no_wrap=True)
-    for column in ("MB", "max error", "SNR dB", "top-1", "delegates"):
-        table.add_column(column, justify="right", no_wrap=True)
+    table = columns("artifact", "MB", "max error", "SNR dB", "top-1", "delegates")
     table.add_column("outside", overflow="fold")
     for entry in bundle.manifest["artifacts"]:
         table.add_row(*row(entry))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from ghostdeploy.cli.conditions import PhoneOptions, with_phone_options
 from ghostdeploy.cli.options import CheckpointOption, InputSizeOption, names
 from ghostdeploy.cli.output import JsonFlag, check_output, emit, heading, stages
 from ghostdeploy.device.control import Wishes
+from ghostdeploy.report.columns import columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,14 +85,12 @@ def _meter(device: str, cpu: str, wanted: Wishes, runtime: Path | None) -> Itera
 def render(console: Console, profile: Profile, path: Path) -> None:
     """Each rewrite: at how many sites it pays, and by how much at best."""
     heading(console, f"{len(profile.sites)} sites on {profile.measured.device} -> {path}")
-    table = Table()
-    for column in ("rewrite", "format", "precision", "sites", "pays at", "best", "worst"):
-        table.add_column(column, justify="left" if column in ("rewrite", "format", "precision") else "right")
+    table = columns("rewrite", "sites", "pays at", "best", "worst")
     kinds = dict.fromkeys((s.site.pass_name, s.format, s.precision) for s in profile.sites)
     for kind in kinds:
         costs = [s for s in profile.sites if (s.site.pass_name, s.format, s.precision) == kind]
         ratios = sorted(s.rewritten / s.plain for s in costs)
         pays = sum(profile.wanted(s.format, s.precision)(s.site) for s in costs)
-        table.add_row(*kind, str(len(costs)), str(pays), f"{ratios[0]:.2f}", f"{ratios[-1]:.2f}")
+        table.add_row("{}, .{} {}".format(*kind), str(len(costs)), str(pays), f"{ratios[0]:.2f}", f"{ratios[-1]:.2f}")
     console.print(table)
     console.print(f"In {profile.unit} of the site alone, rewritten over plain.")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from ghostdeploy.cli.conditions import RuntimeOption
 from ghostdeploy.cli.options import CheckpointOption, ModelOption, WeightsOption, which_weights
 from ghostdeploy.cli.output import JsonFlag, emit, heading, stages
+from ghostdeploy.report.columns import columns
 
 if TYPE_CHECKING:
     from ghostdeploy.verification import Verification
@@ -46,9 +46,7 @@ def verify(
 def render(console: Console, found: Verification) -> None:
     """One line per artifact."""
     heading(console, f"{found.bundle.name} on {found.device}, {len(found.names)} photos")
-    table = Table()
-    for column in ("artifact", "max abs error", "max rel error", "SNR dB", "top-1 agrees", "top-5 agrees"):
-        table.add_column(column, justify="left" if column == "artifact" else "right")
+    table = columns("artifact", "max error", "relative", "SNR dB", "top-1 agrees", "top-5 agrees")
     for item in found.items:
         parity = item.parity
         table.add_row(item.artifact.file.name, f"{parity.max_abs_error:.1e}", f"{parity.max_rel_error:.1e}",

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from ghostdeploy.benchmark import statistics
 from ghostdeploy.benchmark.curve import Sustained
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.report import where
 from ghostdeploy.report.app_size import app_size
+from ghostdeploy.report.columns import columns
 from ghostdeploy.report.naming import milliseconds, names_of
 from ghostdeploy.wording import counted
 
@@ -33,8 +32,8 @@ def render_results(console: Console, results: Sequence[Result]) -> None:
     """
     _heading(console, results)
     names = [escape(name) for name in names_of(results)]
-    latency = _table("ms", "median", "95 % interval", "p90", "p99", "min", "grade")
-    costs = _table("", "load ms", "first ms", "memory MB", "min … p99", "in order")
+    latency = columns("ms", "median", "95 % interval", "p90", "p99", "min", "grade")
+    costs = columns("", "load ms", "first ms", "memory MB", "min … p99", "in order")
     for name, result in zip(names, results, strict=True):
         latency.add_row(name, *_latency(result))
         costs.add_row(name, *_costs(result))
@@ -60,7 +59,7 @@ def render_results(console: Console, results: Sequence[Result]) -> None:
 
 
 def _sustained(console: Console, name: str, curve: Sustained) -> None:
-    shown = _table(f"{name}, without a pause: minute", "median ms", "p90", "°C", "MHz after")
+    shown = columns(f"{name}, without a pause: minute", "median ms", "p90", "°C", "MHz after")
     every = -(-len(curve.slices) // SHOWN_SLICES)
     for each in (*curve.slices[:-1:every], curve.slices[-1]):
         clocks = [khz for khz in each.state.clocks_khz if khz is not None]
@@ -76,7 +75,8 @@ def _sustained(console: Console, name: str, curve: Sustained) -> None:
 
 
 def _where(console: Console, table: where.Table) -> None:
-    shown = _table(escape(table.title), *(heading for name in table.columns for heading in (f"{escape(name)} ms", "%")))
+    shown = columns(escape(table.title),
+                    *(heading for name in table.columns for heading in (f"{escape(name)} ms", "%")))
     for row, cells in table.rows:
         if row == where.UNATTRIBUTED:
             shown.add_section()
@@ -117,14 +117,6 @@ def _heading(console: Console, results: Sequence[Result]) -> None:
     console.print(f"[dim]input: {escape(protocol.input)}[/]", highlight=False)
     for note in device.notes:
         console.print(f"  [yellow]·[/] {escape(note)}", highlight=False, soft_wrap=True)
-
-
-def _table(first: str, *titles: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(first, overflow="fold")     # names give way in a narrow terminal, numbers never
-    for title in titles:
-        table.add_column(title, justify="right", no_wrap=True)
-    return table
 
 
 def _latency(result: Result) -> tuple[str, ...]:
