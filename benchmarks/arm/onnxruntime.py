@@ -1,7 +1,7 @@
 """ONNX Runtime's arm64 instructions: the library of its Linux wheel under qemu, called through its C interface.
 
-There is no Android package of it in the registries that npm and pip reach. The kernels are the same code (MLAS); what
-differs is the C library, and what that adds to an inference is small.
+There is no Android package of it in the registries that npm and pip reach, so this is the Linux build; an app's may
+differ. ncnn's arm64 wheel cannot be counted like this: it is a Python module and has no C interface.
 """
 
 from __future__ import annotations
@@ -56,9 +56,13 @@ def count(artifact: Path, side: int, cpu: str) -> Instructions:
     marks = "".join(f",mark={code.hex()}" for code in of_inference(program))
     with tempfile.TemporaryDirectory(prefix="ghostdeploy-count-") as name:
         root, blocks = _root(Path(name)), Path(name) / "blocks"
-        ended = subprocess.run(
-            [*qemu.launcher(library.parent, cpu, f"{plugin()},into={blocks}{marks}", root), program, library, artifact,
-             str(side)], capture_output=True, text=True, timeout=DEADLINE_S, stdin=subprocess.DEVNULL, check=False)
+        before = qemu.launcher(library.parent, cpu, f"{plugin()},into={blocks}{marks}", root)
+        try:
+            ended = subprocess.run([*before, program, library, artifact, str(side)], capture_output=True, text=True,
+                                   timeout=DEADLINE_S, stdin=subprocess.DEVNULL, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise RunnerFailed(f"{artifact.name} was not through after {DEADLINE_S:.0f} s of emulation", "",
+                               "count a smaller model") from error
         if ended.returncode or not ended.stdout.startswith(VERSION):
             raise RunnerFailed(f"{artifact.name} does not run in the emulated ONNX Runtime",
                                ended.stderr.strip()[-300:] or f"status {ended.returncode}", "")
