@@ -13,6 +13,7 @@ from torch import nn
 from ghostdeploy.lowering.passes import (
     ConcatenationPastDepthwise,
     FiveTapsAsThreeAndThree,
+    FullTiles,
     IdentityTaps,
     PointwiseOfConcatenation,
 )
@@ -105,6 +106,31 @@ def test_grouped_and_dense_convolutions_are_others() -> None:
         _, outcomes = rewritten(Joined(layer), torch.randn(1, 3, 6, 6), ConcatenationPastDepthwise(anywhere),
                                 PointwiseOfConcatenation(anywhere))
         assert [outcome.changed for outcome in outcomes] == [0, 0]
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d(3, 12, 1), nn.Conv2d(3, 7, 3, 2, 1, bias=False),
+                                   nn.Conv2d(3, 20, (1, 3), dilation=2)])
+@pytest.mark.parametrize("act", [None, nn.ReLU6(), nn.Sigmoid()])
+def test_tiles_are_filled_and_cut(layer: nn.Conv2d, act: nn.Module | None) -> None:
+    module = nn.Sequential(layer, act) if act else layer
+    graph, _ = rewritten(module, torch.randn(2, 3, 9, 8), FullTiles(anywhere))
+    (conv,) = graph.graph.find_nodes(op="call_function", target=torch.ops.aten.conv2d.default)
+    assert conv.meta["val"].shape[1] == -(-layer.out_channels // 8) * 8
+    (cut,) = graph.graph.find_nodes(op="call_function", target=torch.ops.aten.slice.Tensor)
+    assert (cut.args[0] is conv) == (not isinstance(act, nn.ReLU6))       # behind what runs inside the convolution
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d(6, 16, 1), nn.Conv2d(6, 12, 1, groups=2), nn.Conv2d(6, 6, 3, groups=6),
+                                   nn.Conv2d(6, 12, (9, 8))])
+def test_full_tiles_groups_and_single_pixels_stay(layer: nn.Module) -> None:
+    _, (outcome,) = rewritten(layer, torch.randn(1, 6, 9, 8), FullTiles(anywhere))
+    assert (outcome.changed, outcome.refused) == (0, ())
+
+
+def test_tiles_of_unknown_weights_stay() -> None:
+    module = Function(lambda x: F.conv2d(x, x[:, :, :1, :1].reshape(3, 1, 1, 1).expand(3, 3, 1, 1)))
+    _, (outcome,) = rewritten(module, torch.randn(1, 3, 6, 6), FullTiles(anywhere))
+    assert outcome.refused[0].why == "its weights are computed from the input"
 
 
 @pytest.mark.parametrize("kernel", [(1, 5), (5, 1)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -72,21 +74,23 @@ def test_adaptive_pools_of_uneven_windows_are_refused() -> None:
     nn.AvgPool2d(3, 2, 1, ceil_mode=True), nn.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False),
     nn.AvgPool2d(2, divisor_override=3), nn.AvgPool2d(3, 3, 1, divisor_override=5)])
 def test_average_pools_that_no_backend_has_become_depthwise(pool: nn.Module) -> None:
-    graph, _ = rewritten(pool, EXAMPLE, AveragePoolAsDepthwise())
+    graph, _ = rewritten(pool, EXAMPLE, AveragePoolAsDepthwise("counted"))
     assert operators(graph)["conv2d.default"] == 1
     assert not operators(graph)["avg_pool2d.default"]
 
 
-def test_which_average_pools_become_depthwise() -> None:
-    plain, excluded = nn.AvgPool2d(2), nn.AvgPool2d(3, 1, 1, count_include_pad=False)
-    assert rewritten(plain, EXAMPLE, AveragePoolAsDepthwise())[1][0].changed == 0
-    assert rewritten(plain, EXAMPLE, AveragePoolAsDepthwise(every=True))[1][0].changed == 1
-    assert rewritten(excluded, EXAMPLE, AveragePoolAsDepthwise())[1][0].changed == 0
-    assert rewritten(excluded, EXAMPLE, AveragePoolAsDepthwise(excluded=True))[1][0].changed == 1
+@pytest.mark.parametrize(("pool", "from_which_on"), [
+    (nn.AvgPool2d(2), "small"), (nn.AvgPool2d((1, 3), 1), "small"), (nn.AvgPool2d(3, (1, 4)), "small"),
+    (nn.AvgPool2d(3, 1, 1), "counted"), (nn.AvgPool2d(3, divisor_override=5), "counted"),
+    (nn.AvgPool2d(3, 1), "every"), (nn.AvgPool2d(3, 1, 1, count_include_pad=False), "every")])
+def test_which_average_pools_become_depthwise(pool: nn.Module, from_which_on: str) -> None:
+    kinds: tuple[Literal["small", "counted", "every"], ...] = ("small", "counted", "every")
+    changed = [rewritten(pool, EXAMPLE, AveragePoolAsDepthwise(which))[1][0].changed for which in kinds]
+    assert changed == [int(kinds.index(which) >= kinds.index(from_which_on)) for which in kinds]
 
 
 def test_only_maps_have_depthwise_forms() -> None:
-    _, (outcome,) = rewritten(nn.AvgPool2d(3, 1, 1), EXAMPLE[0], AveragePoolAsDepthwise())
+    _, (outcome,) = rewritten(nn.AvgPool2d(3, 1, 1), EXAMPLE[0], AveragePoolAsDepthwise("counted"))
     assert outcome.refused[0].why == "its operand has no batch axis"
 
 

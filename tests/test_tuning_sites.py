@@ -22,7 +22,7 @@ from ghostdeploy.progress import SILENT
 from ghostdeploy.trace import trace
 from ghostdeploy.tuning.meters import TimeMeter
 from ghostdeploy.tuning.profile import Unit
-from ghostdeploy.tuning.sites import sites
+from ghostdeploy.tuning.sites import sites, sites_left
 from ghostdeploy.tuning.tune import tune
 from tests.ghosts import five_taps, small
 from tests.rewriting import Function
@@ -39,7 +39,18 @@ def test_every_site_is_found_once_also_those_that_other_rewrites_make() -> None:
                      # once the concatenation has moved past a depthwise convolution, or five taps are three and three
                      Site("five-taps-as-three-and-three", (16, 16, 1, 5, 8)),
                      Site("pointwise-of-concatenation", (16, 16, 1, 1, 8, 6, 6)),
-                     Site("concatenation-past-depthwise", (16, 16, 1, 3, 1, 1, 8, 8))}
+                     Site("concatenation-past-depthwise", (16, 16, 1, 3, 1, 1, 8, 8)),
+                     Site("full-tiles", (32, 32, 1, 1, 3, 6)),
+                     # once identity taps have doubled it
+                     Site("full-tiles", (32, 32, 1, 1, 3, 12))}
+
+
+def test_what_the_wanted_rewrites_make_together_are_sites() -> None:
+    """A sum in place of the concatenation comes up once that has moved past the depthwise convolution."""
+    past = Site("concatenation-past-depthwise", (32, 32, 3, 3, 2, 2, 6, 6))
+    left = {site.site for site in sites_left(trace(small(), EXAMPLE), EXAMPLE, lambda site: site == past)}
+    assert past not in left
+    assert Site("pointwise-of-concatenation", (16, 16, 1, 1, 8, 6, 6)) in left
 
 
 def test_what_is_left_of_a_shuffle_is_a_site() -> None:
@@ -48,8 +59,8 @@ def test_what_is_left_of_a_shuffle_is_a_site() -> None:
         return b(both.view(1, 2, 4, 32, 32).transpose(1, 2).reshape(both.shape).chunk(2, 1)[1])
 
     graph = trace(Function(halves, a=nn.Conv2d(3, 4, 3, padding=1), b=nn.Conv2d(4, 5, 1)).eval(), EXAMPLE)
-    (found,) = sites(graph, EXAMPLE)
-    assert found.site == Site("pointwise-of-concatenation", (32, 32, 1, 1, 5, 2, 2))
+    found = [each.site for each in sites(graph, EXAMPLE)]
+    assert Site("pointwise-of-concatenation", (32, 32, 1, 1, 5, 2, 2)) in found
 
 
 def test_both_forms_of_a_site_compute_the_same_and_lower_alone() -> None:

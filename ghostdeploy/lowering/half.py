@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 import torch
-from torch.fx import GraphModule
+from torch.fx import GraphModule, Node
 
 from ghostdeploy import graph
 from ghostdeploy.errors import UnsupportedOperator
@@ -13,13 +15,23 @@ from ghostdeploy.lowering.passes.shapes import Shapes
 from ghostdeploy.wording import first_sentence
 
 HALF_LIMIT = torch.finfo(torch.float16).max
+# How a cast is written: module, value, dtype.
+Cast = Callable[[GraphModule, Node, torch.dtype], Node]
 
 
-def halve(module: GraphModule, example: graph.Example) -> None:
+def copied(module: GraphModule, value: Node, dtype: torch.dtype) -> Node:
+    """The cast that every backend knows."""
+    return emit(module, aten._to_copy.default, value, dtype=dtype)
+
+
+def halve(module: GraphModule, example: graph.Example, cast: Cast = copied, wide: Collection[object] = ()) -> None:
     """Turn every float32 constant of `module` into float16, in place, and cast at its inputs and outputs.
 
-    XNNPACK then computes in half precision: natively from ARMv8.2 on, by conversion on x86 with F16C. The casts stay
-    outside of the delegate (its partitioner takes no conversion of dtype): two nodes, counted as such.
+    XNNPACK then computes in half precision: natively from ARMv8.2 on, by conversion on x86 with F16C.
+
+    Args:
+        cast: writes the casts.
+        wide: operators of one input that go on computing in float32, between two casts.
 
     Raises:
         UnsupportedOperator: a constant or an operator has no float16 form; named.
@@ -27,7 +39,9 @@ def halve(module: GraphModule, example: graph.Example) -> None:
     for name, value in list(module.named_buffers()) + list(module.named_parameters()):
         if value.dtype == torch.float32:
             _set(module, name, as_half(name, value))
-    _cast_at_borders(module)
+    _cast_at_borders(module, cast)
+    for node in [node for node in module.graph.nodes if node.target in wide]:
+        _widen(module, node, cast)
     graph.clean(module)
     try:
         Shapes().refresh(module, example)
@@ -66,18 +80,32 @@ def _set(module: GraphModule, name: str, value: torch.Tensor) -> None:
         node.meta["val"] = value.to("meta")
 
 
-def _cast_at_borders(module: GraphModule) -> None:
+def _cast_at_borders(module: GraphModule, cast: Cast) -> None:
     for node in list(module.graph.nodes):
         if node.op == "placeholder" and node.users:
             readers = list(node.users)
             with module.graph.inserting_after(node):
-                cast = emit(module, aten._to_copy.default, node, dtype=torch.float16)
+                half = cast(module, node, torch.float16)
             for reader in readers:
-                reader.replace_input_with(node, cast)
+                reader.replace_input_with(node, half)
         elif node.op == "output":
             with module.graph.inserting_before(node):
                 for result in list(node.all_input_nodes):
-                    cast = emit(module, aten._to_copy.default, result, dtype=torch.float32)
-                    cast.meta["border"] = True
-                    node.replace_input_with(result, cast)
+                    node.replace_input_with(result, _border(cast(module, result, torch.float32)))
 
+
+def _widen(module: GraphModule, node: Node, cast: Cast) -> None:
+    source, readers = node.all_input_nodes[0], list(node.users)
+    with module.graph.inserting_before(node):
+        node.replace_input_with(source, _border(cast(module, source, torch.float32)))
+    with module.graph.inserting_after(node):
+        half = cast(module, node, torch.float16)
+    for reader in readers:
+        reader.replace_input_with(node, half)
+    _border(node)
+
+
+def _border(node: Node) -> Node:
+    """`node` is in float32 because it has to be."""
+    node.meta["border"] = True
+    return node

@@ -10,15 +10,20 @@ import torch
 from torch.fx import Graph, GraphModule, Node
 
 from ghostdeploy.graph import Example, shape
+from ghostdeploy.lowering.artifact import Precision
 from ghostdeploy.lowering.passes import Alternative, Rewrite, ShuffleIntoWeights, alternatives, run
-from ghostdeploy.lowering.site import Site
+from ghostdeploy.lowering.site import Site, Wanted
 
 
 @dataclass(frozen=True)
 class FoundSite:
-    """A site, the graph of its region alone, and inputs for that graph (channels last, as delegates keep maps)."""
+    """A site, the graph of its region alone, and inputs for that graph (channels last, as delegates keep maps).
+
+    `precisions` are those in which its rewrite could pay.
+    """
 
     site: Site
+    precisions: tuple[Precision, ...]
     module: GraphModule
     inputs: tuple[torch.Tensor, ...]
 
@@ -28,18 +33,27 @@ def sites(module: GraphModule, example: Example) -> tuple[FoundSite, ...]:
 
     Without shuffles, as the alternatives meet it in a lowering.
     """
-    module, everywhere = _rewritten(module, ShuffleIntoWeights(), example), alternatives(lambda site: True)
+    module, everywhere = _rewritten(module, example, ShuffleIntoWeights()), alternatives(lambda site: True)
+    return _distinct(module, *(_rewritten(module, example, alternative) for alternative in everywhere))
+
+
+def sites_left(module: GraphModule, example: Example, wanted: Wanted) -> tuple[FoundSite, ...]:
+    """Every distinct site that is left, or made, by all rewrites that are wanted."""
+    return _distinct(_rewritten(module, example, ShuffleIntoWeights(), *alternatives(wanted)))
+
+
+def _distinct(*graphs: GraphModule) -> tuple[FoundSite, ...]:
     found: dict[Site, FoundSite] = {}
-    for graph in (module, *(_rewritten(module, alternative, example) for alternative in everywhere)):
-        for alternative in everywhere:
+    for graph in graphs:
+        for alternative in alternatives(lambda site: True):
             for site in _of(alternative, graph):
                 found.setdefault(site.site, site)
     return tuple(found.values())
 
 
-def _rewritten(module: GraphModule, rewrite: Rewrite, example: Example) -> GraphModule:
+def _rewritten(module: GraphModule, example: Example, *rewrites: Rewrite) -> GraphModule:
     changed = copy.deepcopy(module)
-    run((rewrite,), changed, example)
+    run(rewrites, changed, example)
     return changed
 
 
@@ -63,7 +77,7 @@ def _extracted(alternative: Alternative, module: GraphModule, node: Node) -> Fou
     for inner in region:
         copies[inner] = graph.node_copy(inner, lambda source: copies[source])
     graph.output((copies[region[-1]],))
-    return FoundSite(alternative.site(node), GraphModule(module, graph), tuple(inputs))
+    return FoundSite(alternative.site(node), alternative.precisions, GraphModule(module, graph), tuple(inputs))
 
 
 def _input(dims: tuple[int, ...], seed: int) -> torch.Tensor:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import torch
 from torch import nn
+from torch.fx import GraphModule
 
 from ghostdeploy.device.half_arithmetic import arithmetic
-from ghostdeploy.errors import LoweringFailed, RunnerFailed, UnsupportedOperator, UsageError
+from ghostdeploy.errors import ArtifactRejected, LoweringFailed, RunnerFailed, UnsupportedOperator, UsageError
 from ghostdeploy.fusion import fuse
 from ghostdeploy.lowering.artifact import Format, Lowered, Precision
 from ghostdeploy.lowering.site import Site, Wanted, nowhere
@@ -22,7 +24,7 @@ from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.quantisation import Calibration
 from ghostdeploy.tuning.meters import Meter
 from ghostdeploy.tuning.profile import Measured, Profile, SiteCost
-from ghostdeploy.tuning.sites import FoundSite, sites
+from ghostdeploy.tuning.sites import FoundSite, sites, sites_left
 
 # What has passes that pay at some shapes only.
 FORMATS: Final[tuple[Format, ...]] = ("pte", "tflite")
@@ -32,7 +34,7 @@ PRECISIONS: Final[tuple[Precision, ...]] = ("fp32", "fp16", "int8")
 def tune(modules: Iterable[tuple[nn.Module, torch.Tensor]], meter: Meter, *,
          formats: Sequence[Format] = ("pte", "tflite"), precisions: Sequence[Precision] = ("fp32",),
          known: Profile | None = None, progress: Progress = SILENT) -> Profile:
-    """Measure both forms of every distinct site.
+    """Measure both forms of every distinct site, then of those that the rewrites that pay leave or make, until all are.
 
     Args:
         modules: models in eval mode, each with an input [1, 3, H, W].
@@ -44,6 +46,24 @@ def tune(modules: Iterable[tuple[nn.Module, torch.Tensor]], meter: Meter, *,
         GhostdeployError: a model cannot be traced, or the device fails, or runs no site at all. Sites
             that a format cannot express, or a runtime run, by themselves are left out, and said.
     """
+    _require_possible(meter, formats, precisions, known)
+    progress.stage("find the sites")
+    graphs = [(fuse(module, example).module, example) for module, example in modules]
+    profile = before = known or Profile(meter.unit, Measured(meter.device, {}, ""), ())
+    tried = {cost.key for cost in profile.sites}
+    while wanted := {key: site for key, site in _met(graphs, profile, formats, precisions).items() if key not in tried}:
+        tried |= set(wanted)
+        with tempfile.TemporaryDirectory(prefix="ghostdeploy-tune-") as name:
+            candidates = list(_candidates(wanted, Path(name), progress))
+            new = _measured(candidates, meter, progress, nothing_yet=profile is before)
+        profile = Profile(profile.unit, profile.measured, (*profile.sites, *new))
+    runtimes = {**profile.measured.runtimes, **meter.runtimes(formats)}
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return Profile(meter.unit, Measured(meter.device, runtimes, today), profile.sites)
+
+
+def _require_possible(meter: Meter, formats: Sequence[Format], precisions: Sequence[Precision],
+                      known: Profile | None) -> None:
     for given, possible in ((formats, FORMATS), (precisions, PRECISIONS)):
         unknown = [each for each in given if each not in possible]
         if unknown or not given:
@@ -53,20 +73,22 @@ def tune(modules: Iterable[tuple[nn.Module, torch.Tensor]], meter: Meter, *,
         raise UsageError(f"the known sites were measured on {known.measured.device}, in {known.unit}",
                          f"this is {meter.device}, in {meter.unit}, and costs of two devices do not compare",
                          "begin a profile of its own")
-    costs = {cost.key: cost for cost in (known.sites if known is not None else ())}
-    found: dict[Site, FoundSite] = {}
-    for module, example in modules:
-        progress.stage(f"find the sites of {type(module).__name__}")
-        for site in sites(fuse(module, example).module, example):
-            found.setdefault(site.site, site)
-    wanted = [(f, p, site) for site in found.values() for f in formats for p in precisions
-              if (f, p, site.site) not in costs]
-    with tempfile.TemporaryDirectory(prefix="ghostdeploy-tune-") as name:
-        new = _measured(list(_candidates(wanted, Path(name), progress)), meter, progress)
-    costs |= {cost.key: cost for cost in new}
-    runtimes = {**(known.measured.runtimes if known is not None else {}), **meter.runtimes(formats)}
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return Profile(meter.unit, Measured(meter.device, runtimes, today), tuple(costs.values()))
+
+
+Key = tuple[Format, Precision, Site]
+
+
+def _met(graphs: Sequence[tuple[GraphModule, torch.Tensor]], profile: Profile, formats: Sequence[Format],
+         precisions: Sequence[Precision]) -> dict[Key, FoundSite]:
+    """What lowerings would ask this profile about, by what it would be asked."""
+    found: dict[Key, FoundSite] = {}
+    for module, example in graphs:
+        alone = sites(module, example)
+        for format, precision in itertools.product(formats, precisions):
+            for site in (*alone, *sites_left(module, example, profile.wanted(format, precision))):
+                if precision in site.precisions:
+                    found.setdefault((format, precision, site.site), site)
+    return found
 
 
 @dataclass(frozen=True)
@@ -83,10 +105,9 @@ class _Candidate:
         return f"{self.site.site.pass_name} .{self.format} {self.precision}"
 
 
-def _candidates(wanted: Sequence[tuple[Format, Precision, FoundSite]], directory: Path,
-                progress: Progress) -> Iterator[_Candidate]:
+def _candidates(wanted: Mapping[Key, FoundSite], directory: Path, progress: Progress) -> Iterator[_Candidate]:
     """All lowered before any is measured: a phone stands under control meanwhile, with its screen on."""
-    for done, (format, precision, site) in enumerate(wanted):
+    for done, ((format, precision, _), site) in enumerate(wanted.items()):
         progress.stage(f"lower site {done + 1} of {len(wanted)}: {site.site.pass_name} .{format} {precision}")
         try:
             yield _Candidate(format, precision, site, _forms(site, format, precision, directory, str(done)))
@@ -94,7 +115,8 @@ def _candidates(wanted: Sequence[tuple[Format, Precision, FoundSite]], directory
             progress.note(f"left out: {error.what}")
 
 
-def _measured(candidates: Sequence[_Candidate], meter: Meter, progress: Progress) -> list[SiteCost]:
+def _measured(candidates: Sequence[_Candidate], meter: Meter, progress: Progress, nothing_yet: bool) -> list[SiteCost]:
+    """Sites that do not run are left out, unless none does and none did before."""
     if not candidates:
         return []
     costs: list[SiteCost] = []
@@ -103,10 +125,10 @@ def _measured(candidates: Sequence[_Candidate], meter: Meter, progress: Progress
             progress.stage(f"measure site {done + 1} of {len(candidates)}: {each.title}")
             try:
                 plain, rewritten = costs_of(each.forms, [value.numpy() for value in each.site.inputs])
-            except RunnerFailed as error:
+            except (RunnerFailed, ArtifactRejected) as error:
                 # Seen of int8 .pte whose concatenation joins channels-last inputs of the graph itself: ExecuTorch 1.4
                 # then takes the wrong axis ("Failed to resize output tensor for XNNExecutor"). No model tried does so.
-                if done + 1 == len(candidates) and not costs:
+                if nothing_yet and done + 1 == len(candidates) and not costs:
                     raise       # not a site: the device runs nothing
                 progress.note(f"left out: {error.what}")
                 continue

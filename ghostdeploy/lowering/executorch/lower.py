@@ -50,8 +50,9 @@ def lower_pte(graph: GraphModule, example: Example, precision: Precision = "fp32
             to write them).
         calibration: inputs to find the steps of int8 with, and how often answers have to stay the same.
         wanted: where to apply the rewrites that pay at some shapes only; see `ghostdeploy.tuning.Profile`.
-        plugin: write nearest 2x upsampling through ExecuTorch's registries (`nearest`); False, or an ExecuTorch whose
-            registries are others, writes it as slices: same values, 0.407 instead of 0.365 of the stock latency.
+        plugin: write nearest 2x upsampling and casts to half precision through ExecuTorch's registries (`nearest`,
+            `half_casts`). False, or an ExecuTorch whose registries are others, writes slices (same values, 0.407
+            instead of 0.365 of the stock latency) and leaves the casts outside of the delegate.
 
     Returns:
         The .pte and what is inside. Inputs are called `input`, outputs `output`, `output_1`, ...
@@ -67,7 +68,7 @@ def lower_pte(graph: GraphModule, example: Example, precision: Precision = "fp32
     require_aten(graph, "ExecuTorch")
     with collector.set_aside(), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside torch and ExecuTorch; nothing that a user could act on
-        for way in _ways(graph, plugin):
+        for way in _ways(graph, plugin, precision):
             try:
                 with shortcuts(way.shortcuts):
                     return _lowered(graph, example, precision, progress, wanted, way.plugin, inputs_of_int8)
@@ -90,13 +91,13 @@ class _Way:
     failed: str
 
 
-def _ways(graph: GraphModule, plugin: bool) -> Iterator[_Way]:
+def _ways(graph: GraphModule, plugin: bool, precision: Precision) -> Iterator[_Way]:
     """The fastest first; the last one is the stock lowering."""
-    useful = plugin and plugin_available() and any(map(for_plugin, graph.graph.nodes))
+    useful = plugin and plugin_available() and (precision == "fp16" or any(map(for_plugin, graph.graph.nodes)))
     if tested():
         yield _Way(useful, True, "where its idle work is left out")
     if useful:
-        yield _Way(True, False, "on nearest upsampling as our plug-in writes it")
+        yield _Way(True, False, "on a node that our plug-in writes")
     yield _Way(False, False, "")
 
 
@@ -107,7 +108,7 @@ def _lowered(graph: GraphModule, example: Example, precision: Precision, progres
     module = copy_of(graph)
     outcomes = run(rewrites(plugin, wanted, precision), module, example)
     if precision == "fp16":
-        halve(module, example)
+        _halve(module, example, plugin)
     int8 = None if calibration is None else _in_int8(module, calibration, progress)
     module = module if int8 is None else copy_of(int8.simulation)
     forget(module)
@@ -130,6 +131,15 @@ def _lowered(graph: GraphModule, example: Example, precision: Precision, progres
     need = RuntimeNeed("executorch", installed("executorch"))
     return Lowered("pte", precision, bytes(data), takes, gives, counts, need,
                    tuple((o.name, o.changed) for o in outcomes), int8=int8)
+
+
+def _halve(module: GraphModule, example: Example, plugin: bool) -> None:
+    if not plugin:
+        halve(module, example)
+        return
+    from ghostdeploy.lowering.executorch.half_casts import WIDE, converted
+
+    halve(module, example, converted, WIDE)
 
 
 def _in_int8(module: GraphModule, calibration: Calibration, progress: Progress) -> Choice:

@@ -24,11 +24,13 @@ def plugin_available() -> bool:
     try:
         from executorch.backends.xnnpack.operators.node_visitor import register_node_visitor
 
+        from ghostdeploy.lowering.executorch.half_casts import CastVisitor
         from ghostdeploy.lowering.executorch.nearest import NearestVisitor, ProductVisitor
     except (ImportError, KeyError):
         return False
     register_node_visitor(NearestVisitor)
     register_node_visitor(ProductVisitor)
+    register_node_visitor(CastVisitor)
     return True
 
 
@@ -36,8 +38,9 @@ def partitioner(plugin: bool) -> Any:
     """XNNPACK's partitioner with every stock configuration, and with ours if `plugin`."""
     configs = list(ALL_PARTITIONER_CONFIGS)
     if plugin:
+        from ghostdeploy.lowering.executorch.half_casts import CastConfig
         from ghostdeploy.lowering.executorch.nearest import NearestConfig
-        configs.append(NearestConfig)
+        configs += [CastConfig, NearestConfig]
     return OneDecomposition(configs=configs)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch.fx import GraphModule, Node
 
+from ghostdeploy.lowering.artifact import Precision
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.base import Rewrite, emit
 from ghostdeploy.lowering.site import Site, Wanted, nowhere
@@ -18,7 +19,11 @@ class Alternative(Rewrite):
 
     Subclasses say which nodes they are about (`fits`), what of a node decides the cost (`site`), and which nodes a
     model of this site alone consists of (`region`), so that both forms can be measured.
+
+    `precisions` are those whose kernels it is about: in others there is nothing to measure.
     """
+
+    precisions: ClassVar[tuple[Precision, ...]] = ("fp32", "fp16", "int8")
 
     def __init__(self, wanted: Wanted = nowhere) -> None:
         self.wanted = wanted

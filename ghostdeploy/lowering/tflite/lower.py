@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 FAMILIES = ("activations", "attention", "convolution", "elementwise", "gelu", "joining", "linear", "normalisation",
             "padding", "pooling", "reduction", "shape", "slicing", "upsample")
 REWRITES: tuple[base.Rewrite, ...] = (HardSigmoidAsClamp(unit=False), NormAffineIntoLinear(), SplitProjection(),
-                                       WideDepthwiseAsSum())
+                                       AveragePoolAsDepthwise("small"), WideDepthwiseAsSum())
 # XNNPACK in TFLite 2.14 takes no AVERAGE_POOL_2D in int8. A clamp to 0..1 is free: the steps end where it does. What is
 # computed of constants alone (Mobile-Former's first tokens) has no steps, so the plan has to see that it is a constant.
 INT8_REWRITES: tuple[base.Rewrite, ...] = (FoldKnownValues(), HardSigmoidAsClamp(unit=True),
-                                            AveragePoolAsDepthwise(every=True))
+                                            AveragePoolAsDepthwise("every"))
 
 for _family in FAMILIES:  # importing a family registers its emitters
     importlib.import_module(f"ghostdeploy.lowering.tflite.{_family}")
