@@ -9,6 +9,7 @@ from executorch.backends.xnnpack.serialization.xnnpack_graph_schema import (
     XNNConcatenate2,
     XNNGraph,
     XNNMultiply,
+    XNNQuantizedTensorValue,
     XNNStaticReshape,
     XNNTensorValue,
     XNode,
@@ -19,34 +20,39 @@ from executorch.backends.xnnpack.utils.xnnpack_constants import XNN_INVALID_VALU
 
 @dataclass(frozen=True)
 class Steps:
-    """Appends tensors and nodes to `graph`. Every method takes and returns value ids; `dims` are in memory order."""
+    """Appends tensors and nodes to `graph`. Every method takes and returns value ids; `dims` are in memory order.
+
+    A new tensor has the type of the one that it is made from, and in int8 its quantisation.
+    """
 
     graph: XNNGraph
-    dtype: Any
     debug_handle: int
 
     def reshape(self, source: int, dims: list[int], out: int | None = None) -> int:
         """`source` in another shape; into the value `out` if given."""
-        out = self._tensor(dims) if out is None else out
+        out = self._like(source, dims) if out is None else out
         return self._node(XNNStaticReshape(num_dims=len(dims), new_shape=dims, input_id=source, output_id=out,
                                            flags=0), out)
 
     def beside_itself(self, source: int, axis: int, dims: list[int]) -> int:
         """`source` twice along `axis`."""
-        out, none = self._tensor(dims), XNN_INVALID_VALUE_ID
+        out, none = self._like(source, dims), XNN_INVALID_VALUE_ID
         return self._node(XNNConcatenate2(axis=axis, input1_id=source, input2_id=source, input3_id=none,
                                           input4_id=none, input5_id=none, output_id=out, flags=0), out)
 
-    def product(self, left: int, right: int, dims: list[int], limits: Any) -> int:
-        """The broadcast product, clamped to `limits` (an activation fused into it) where there are any."""
-        out = self._tensor(dims)
+    def product(self, left: int, right: int, result: int, dims: list[int], limits: Any) -> int:
+        """The broadcast product, of the type of `result`; clamped to `limits`, an activation in it, if there are any."""
+        out = self._like(result, dims)
         return self._node(XNNMultiply(input1_id=left, input2_id=right, output_id=out, flags=0), out, limits)
 
-    def _tensor(self, dims: list[int]) -> int:
-        new = len(self.graph.xvalues)
-        self.graph.xvalues.append(XValue(xvalue_union=XNNTensorValue(
-            datatype=self.dtype, num_dims=len(dims), dims=list(dims), external_id=XNN_INVALID_VALUE_ID,
-            constant_buffer_idx=0, flags=0, id_out=new)))
+    def _like(self, value: int, dims: list[int]) -> int:
+        new, model = len(self.graph.xvalues), self.graph.xvalues[value].xvalue_union
+        quantised = isinstance(model, XNNQuantizedTensorValue)
+        tensor = XNNTensorValue(datatype=(model.tensor_value if quantised else model).datatype, num_dims=len(dims),
+                                dims=list(dims), external_id=XNN_INVALID_VALUE_ID, constant_buffer_idx=0, flags=0,
+                                id_out=new)
+        self.graph.xvalues.append(XValue(
+            XNNQuantizedTensorValue(tensor, model.quant_params) if quantised else tensor))
         return new
 
     def _node(self, union: Any, out: int, limits: Any = None) -> int:
