@@ -213,11 +213,6 @@ def _require_delegation(lowered: Lowered, least: float | None) -> None:
     if least is None or delegation is None or delegation.share >= least:
         return
     outside = ", ".join(f"{count} {op}" for op, count in sorted(delegation.outside.items()))
-    borders = " (two casts at the borders of an fp16 .pte always stay there)" if _casts_at_borders(lowered) else ""
     raise DelegationTooLow(
         f"only {delegation.share:.1%} of the .{lowered.format} graph is delegated, {least:.1%} was required",
-        f"outside XNNPACK: {outside}{borders}", "lower --require-delegation, or change the operators named")
-
-
-def _casts_at_borders(lowered: Lowered) -> bool:
-    return (lowered.format, lowered.precision) == ("pte", "fp16")
+        f"outside XNNPACK: {outside}", "lower --require-delegation, or change the operators named")

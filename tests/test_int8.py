@@ -258,6 +258,52 @@ def test_padded_maxima_of_negative_values_load_and_are_right(format: Format, tmp
     assert np.abs(found - exact).max() < 0.02 * np.abs(exact).max()
 
 
+class Upsampled(torch.nn.Module):
+    """Maps times doubled gates (one by itself, one that something else reads, doubled, too), and a SiLU."""
+
+    def __init__(self, shared: bool, act: torch.nn.Module) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.gate, self.last = (torch.nn.Conv2d(a, b, 1) for a, b in ((3, 8), (3, 8), (8, 4)))
+        self.shared, self.act = shared, act
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        gate = torch.sigmoid(self.gate(torch.nn.functional.avg_pool2d(x, 2)))
+        wide = torch.nn.functional.interpolate(gate, scale_factor=2, mode="nearest")
+        y = self.act(self.conv(x) * wide)
+        return self.last(torch.nn.functional.silu(y - wide if self.shared else y))
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("act", [torch.nn.Identity(), torch.nn.ReLU()])
+@pytest.mark.parametrize("format", get_args(Format)[:2])
+def test_gates_are_int8_where_only_a_product_reads_them(format: Format, act: torch.nn.Module, shared: bool,
+                                                        tmp_path: Path) -> None:
+    module = Upsampled(shared, act)
+    found, made, x = made_and_run(module, format, tmp_path / "model")
+    assert made.int8 is not None and made.delegation is not None
+    with torch.no_grad():
+        simulation, exact = made.int8.simulation(x).numpy(), module(x).numpy()
+    assert np.abs(found - simulation).max() < 0.02 * np.abs(simulation).max()
+    assert np.abs(found - exact).max() < 0.1 * np.abs(exact).max()
+    int8 = {node.target for node in made.int8.plan.int8}
+    fuses = format == "tflite" or isinstance(act, torch.nn.Identity)    # ExecuTorch has no int8 product with a relu
+    assert (torch.ops.aten.upsample_nearest2d.vec in int8) == (not shared and fuses)
+    assert (torch.ops.aten.sigmoid.default in int8) == (format == "tflite")     # XNNPACK makes a table of the other
+    assert (made.delegation.delegates, made.delegation.outside) == (1, {})
+
+
+@pytest.mark.parametrize("format", get_args(Format)[:2])
+def test_sums_of_rows_stand_for_wide_depthwise_convolutions(format: Format, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 1), torch.nn.Conv2d(8, 8, 7, padding=3, groups=8))
+    found, made, x = made_and_run(module, format, tmp_path / "model")
+    with torch.no_grad():
+        exact = module(x).numpy()
+    assert dict(made.passes)["wide-depthwise-as-sum"] == 1
+    assert np.abs(found - exact).max() < 0.05 * np.abs(exact).max()
+
+
 def test_int8_is_a_quarter_of_the_size() -> None:
     wide = torch.nn.Sequential(torch.nn.Conv2d(3, 64, 1), torch.nn.ReLU(), torch.nn.Conv2d(64, 512, 3),
                                torch.nn.Flatten()).eval()

@@ -96,6 +96,51 @@ def test_tuning_measures_both_forms_on_the_device(tmp_path: Path) -> None:
         assert tune([(module, example)], TimeMeter(device), formats=("tflite",), known=known).sites == known.sites
 
 
+class Paying:
+    """A device on which a rewrite pays wherever it is that one."""
+
+    unit: Unit = "instructions"
+    device = "made up for a test"
+
+    def __init__(self, pays: str) -> None:
+        self.pays = pays
+
+    def measuring(self, artifacts, progress):
+        def costs(forms, inputs):
+            return [2.0, 1.0 if self.pays in self.stage else 3.0]
+        return nullcontext(costs)
+
+    def runtimes(self, formats):
+        return {}
+
+    def __call__(self, name: str) -> None:
+        self.stage = name
+
+
+class Staged:
+    """Progress that tells what is measured."""
+
+    def __init__(self, meter: Paying) -> None:
+        self.stage = meter
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+
+def test_tuning_goes_on_with_what_the_rewrites_that_pay_make() -> None:
+    """Of 16 channels, with the concatenation in front of it, the sum is there only when two others were applied."""
+    module = Function(lambda x, a, b, dw, last: last(dw(torch.cat([a(x), b(x)], 1))), a=nn.Conv2d(3, 6, 1),
+                      b=nn.Conv2d(3, 6, 1), dw=nn.Conv2d(12, 12, 3, 2, 1, groups=12), last=nn.Conv2d(12, 12, 1)).eval()
+
+    def found(pays: str) -> set[Site]:
+        meter = Paying(pays)
+        return {cost.site for cost in tune([(module, EXAMPLE)], meter, formats=["tflite"],
+                                           progress=Staged(meter)).sites}
+
+    either = found("concatenation-past-depthwise") | found("full-tiles")
+    assert found(" ") - either == {Site("pointwise-of-concatenation", (16, 16, 1, 1, 16, 6, 6))}
+
+
 class Partial:
     """A device on which only the first `runs` sites run."""
 

@@ -24,6 +24,8 @@ VIEWS = (aten.view.default, aten._unsafe_view.default, aten.reshape.default, ate
          aten.clone.default, aten.dropout.default, aten.contiguous.default)
 # Parts of a value, and a value within a frame of zeros, for backends that take them.
 PARTS = (aten.slice.Tensor, aten.pad.default, aten.constant_pad_nd.default)
+# In int8 a table, whose result XNNPACK and TFLite's kernels have in steps of 1/256 from -128 on, and in no others.
+SIGMOID = aten.sigmoid.default
 # Bounds below and above zero, so that they hold the steps of their result.
 ACTIVATIONS = (aten.relu.default, aten.relu6.default, aten.hardtanh.default)
 
@@ -36,11 +38,13 @@ class Backend:
         fuses: whether an activation rides on the operator before it.
         takes: whether a node of a kind named above is taken in int8 after all.
         pads: whether a value is padded by an operator of its own, which costs nothing only where zero is stored as 0.
+        sigmoids: whether a sigmoid of int8 is one; else it is left in float32 between conversions.
     """
 
     fuses: Callable[[Node], bool]
     takes: Callable[[Node], bool]
     pads: Callable[[Node], bool]
+    sigmoids: bool = False
 
 
 def int8_nodes(module: GraphModule, backend: Backend, keep_float: frozenset[str]) -> frozenset[Node]:
@@ -87,6 +91,8 @@ def _can(module: GraphModule, node: Node, found: set[Node], backend: Backend) ->
         return len(graph.shape(node)) == 4 and len(sources) == len(node.all_input_nodes)
     if node.target in VIEWS + PARTS:
         return bool(sources) and sources[0] in found
+    if node.target is SIGMOID:      # nothing else may have to share its steps
+        return backend.sigmoids and sources[0] in found and all(user.target in BINARY + NEAREST for user in node.users)
     if node.target in ACTIVATIONS:
         source = sources[0]
         return source in found and len(source.users) == 1 and source.target in WEIGHTED + BINARY and backend.fuses(node)

@@ -14,6 +14,7 @@ from ghostdeploy.quantisation import params
 from ghostdeploy.quantisation.kinds import (
     PARTS,
     SAME_STEPS,
+    SIGMOID,
     VIEWS,
     WEIGHTED,
     Backend,
@@ -93,6 +94,7 @@ class Planner:
         padded = {groups[value] for value in values if self._backend.pads(value)}
         chosen = {root: params.of_elements(*params.ends(whole.low, whole.high, centred=root in padded), whole.elements)
                   for root, whole in together.items()}
+        chosen |= {groups[value]: params.OF_SIGMOIDS for value in values if value.target is SIGMOID and value in int8}
         for node in self._layers:       # in the graph's order: a wider step may widen what reads it
             if node in int8:
                 (source,) = operands(self._module, node)

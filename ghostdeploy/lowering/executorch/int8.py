@@ -9,7 +9,7 @@ from torch.fx import Node
 from ghostdeploy.graph import shape
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.nearest_index import NEAREST, doubles
-from ghostdeploy.quantisation.kinds import Backend, holds_zero
+from ghostdeploy.quantisation.kinds import ACTIVATIONS, Backend, holds_zero
 
 
 def _takes(node: Node) -> bool:
@@ -19,14 +19,20 @@ def _takes(node: Node) -> bool:
     it where its two sides differ in steps ("Failed to create static slice node 870 with code:
     xnn_status_invalid_parameter").
     """
-    return node.target not in NEAREST or (doubles(node) and all(_multiplies(user, node) for user in node.users))
+    return all(_gates(each) for each in (node, *node.all_input_nodes) if each.target in NEAREST)
+
+
+def _gates(upsampling: Node) -> bool:
+    """A doubling that is only multiplied, each time with a map that is none, and with no activation behind: ExecuTorch
+    has no int8 product with one."""
+    return doubles(upsampling) and all(_multiplies(user, upsampling) for user in upsampling.users)
 
 
 def _multiplies(user: Node, doubling: Node) -> bool:
-    """Does it multiply the doubled map with one that is none, of the same shape?"""
     others = [source for source in user.all_input_nodes if source is not doubling]
     return (user.target is aten.mul.Tensor and len(others) == 1 and others[0].target not in NEAREST
-            and shape(others[0]) == shape(doubling))
+            and shape(others[0]) == shape(doubling) and not any(reader.target in ACTIVATIONS for reader in user.users))
 
 
+# XNNPACK itself makes a table of a sigmoid between two conversions.
 INT8: Final = Backend(fuses=holds_zero, takes=_takes, pads=lambda value: False)

@@ -45,7 +45,7 @@ def rewrites(plugin: bool, wanted: Wanted = nowhere, precision: Precision = "fp3
 
     Average pools are outside of XNNPACK in int8, depthwise convolutions are not. Means and adaptive pools come before
     the pools that they turn into; with `plugin`, doublings stay for it. Full-range slices that the later passes leave
-    behind are no-ops again. In int8 a sum would be rounded once for each of its parts.
+    behind are no-ops again.
     """
     return (
         FoldKnownValues(),
@@ -63,7 +63,7 @@ def rewrites(plugin: bool, wanted: Wanted = nowhere, precision: Precision = "fp3
         KeepdimMean(),
         AdaptivePoolAsPool(),
         AveragePoolAsDepthwise("every" if precision == "int8" else "counted"),
-        *(() if precision == "int8" else (WideDepthwiseAsSum(),)),
+        WideDepthwiseAsSum(),
         ExcludeEmptyPadding(),
         DropCeilMode(),
         SplitAsSlices(),

@@ -41,7 +41,7 @@ class Steps:
                                           input4_id=none, input5_id=none, output_id=out, flags=0), out)
 
     def product(self, left: int, right: int, result: int, dims: list[int], limits: Any) -> int:
-        """The broadcast product, of the type of `result`; clamped to `limits`, an activation in it, if there are any."""
+        """The broadcast product, of the type of `result`; clamped to `limits`, those of an activation, if there are."""
         out = self._like(result, dims)
         return self._node(XNNMultiply(input1_id=left, input2_id=right, output_id=out, flags=0), out, limits)
 

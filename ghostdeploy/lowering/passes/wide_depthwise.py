@@ -21,7 +21,8 @@ class WideDepthwiseAsSum(Rewrite):
 
     XNNPACK has no depthwise kernel for more than 25 taps and computes them in its kernels for matrix products. x86, 60
     channels at 28x28: 25 taps take 53 us, 49 take 653, 81 take 1020. ARM, the same, 49 taps: 19.9 M instructions, as a
-    sum 3.5; MixNet-S whole: 275 and 166.
+    sum 3.5; MixNet-S whole: 275 and 166. In int8 each part is rounded: MixNet-S, random weights, two photographs, 12.5
+    and 21.3 dB instead of 14.9 and 21.5, for 76 instead of 229 million instructions.
     """
 
     name = "wide-depthwise-as-sum"

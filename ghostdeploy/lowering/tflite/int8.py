@@ -41,4 +41,4 @@ def _pads(value: Node) -> bool:
                for user in value.users)
 
 
-INT8: Final = Backend(fuses=_fuses, takes=_takes, pads=_pads)
+INT8: Final = Backend(fuses=_fuses, takes=_takes, pads=_pads, sigmoids=True)

@@ -19,6 +19,7 @@ from ghostdeploy.lowering.passes import (
     HardSigmoidAsClamp,
     NormAffineIntoLinear,
     ShuffleIntoWeights,
+    SiluAsProduct,
     SplitProjection,
     WideDepthwiseAsSum,
     alternatives,
@@ -44,9 +45,10 @@ FAMILIES = ("activations", "attention", "convolution", "elementwise", "gelu", "j
 REWRITES: tuple[base.Rewrite, ...] = (HardSigmoidAsClamp(unit=False), NormAffineIntoLinear(), SplitProjection(),
                                        AveragePoolAsDepthwise("small"), WideDepthwiseAsSum())
 # XNNPACK in TFLite 2.14 takes no AVERAGE_POOL_2D in int8. A clamp to 0..1 is free: the steps end where it does. What is
-# computed of constants alone (Mobile-Former's first tokens) has no steps, so the plan has to see that it is a constant.
-INT8_REWRITES: tuple[base.Rewrite, ...] = (FoldKnownValues(), HardSigmoidAsClamp(unit=True),
-                                            AveragePoolAsDepthwise("every"))
+# computed of constants alone (Mobile-Former's first tokens) has no steps, so the plan has to see that it is a constant,
+# as it has to see a SiLU's product.
+INT8_REWRITES: tuple[base.Rewrite, ...] = (FoldKnownValues(), HardSigmoidAsClamp(unit=True), SiluAsProduct(),
+                                            AveragePoolAsDepthwise("every"), WideDepthwiseAsSum())
 
 for _family in FAMILIES:  # importing a family registers its emitters
     importlib.import_module(f"ghostdeploy.lowering.tflite.{_family}")

@@ -17,7 +17,7 @@ from ghostdeploy import graph
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.nearest_index import NEAREST, source_indices
 from ghostdeploy.lowering.tflite import versions
-from ghostdeploy.lowering.tflite.emission import Emission
+from ghostdeploy.lowering.tflite.emission import ACTIVATION, Emission
 from ghostdeploy.lowering.tflite.layout import NHWC
 from ghostdeploy.lowering.tflite.registry import emits
 from ghostdeploy.lowering.tflite.writer import Array
@@ -50,7 +50,8 @@ def multiply_upsampled(e: Emission, node: Node) -> bool:
     assert factors is not None
     n, c, h, w = graph.shape(_source(gate))
     x = e.reshape(e.read(other, NHWC), (n * h, factors[0], w, factors[1], c))
-    _broadcast(e, node, x, _small(e, gate), c)
+    activation, result = e.activation(node)
+    _broadcast(e, result, x, _small(e, gate), c, activation)
     return True
 
 
@@ -96,10 +97,11 @@ def _small(e: Emission, node: Node) -> int:
     return e.reshape(e.read(_source(node), NHWC), (n * h, 1, w, 1, c))
 
 
-def _broadcast(e: Emission, node: Node, wide: int, small: int, channels: int) -> None:
+def _broadcast(e: Emission, node: Node, wide: int, small: int, channels: int,
+               activation: int = ACTIVATION.NONE) -> None:
     n, _, oh, ow = graph.shape(node)
     shape = tuple(np.broadcast_shapes(e.writer.shape(wide), e.writer.shape(small)))
-    product = e.binary("MUL", wide, small, e.declare(node, "product", shape))
+    product = e.binary("MUL", wide, small, e.declare(node, "product", shape), activation)
     e.reshape(product, (n, oh, ow, channels), e.write(node, NHWC))
 
 

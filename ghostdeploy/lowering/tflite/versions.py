@@ -27,6 +27,7 @@ _SINCE: dict[tuple[str, int], str] = {
     ("DEQUANTIZE", 3): "1.15.0", ("DIV", 1): "1.6.0", ("DIV", 2): "2.3.0", ("ELU", 1): "1.14.0", ("EXP", 1): "1.7.0",
     ("FLOOR", 1): "1.9.0", ("FULLY_CONNECTED", 1): "1.5.0", ("FULLY_CONNECTED", 5): "2.0.0", ("GELU", 1): "2.9.0",
     ("HARD_SWISH", 1): "1.15.0", ("LEAKY_RELU", 1): "1.13.1", ("LOG", 1): "1.14.0", ("LOGISTIC", 1): "1.14.0",
+    ("LOGISTIC", 2): "1.14.0",
     ("MAXIMUM", 1): "1.14.0", ("MAXIMUM", 3): "2.3.0", ("MAX_POOL_2D", 1): "1.5.0", ("MAX_POOL_2D", 2): "1.14.0",
     ("MEAN", 1): "1.6.0", ("MEAN", 2): "1.14.0", ("MINIMUM", 1): "1.14.0", ("MINIMUM", 3): "2.3.0",
     ("MUL", 1): "1.5.0", ("MUL", 2): "1.14.0", ("NEG", 1): "1.9.0", ("PAD", 1): "1.5.0", ("PAD", 2): "1.14.0",
@@ -43,8 +44,8 @@ _SINCE: dict[tuple[str, int], str] = {
 _FEATURE_SINCE: dict[str, str] = {WIDE_BROADCAST: LOWEST_TRIED}
 
 # With int8 operands; operators that are not here have the same version for all types.
-_INT8 = {"ADD": 2, "CONCATENATION": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "DEQUANTIZE": 2, "MAX_POOL_2D": 2,
-         "MEAN": 2, "MUL": 2, "PAD": 2, "TRANSPOSE": 2}
+_INT8 = {"ADD": 2, "CONCATENATION": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "DEQUANTIZE": 2, "LOGISTIC": 2,
+         "MAX_POOL_2D": 2, "MEAN": 2, "MUL": 2, "PAD": 2, "TRANSPOSE": 2}
 
 _WIDE_BINARY = {"SUB": 3, "DIV": 2, "MAXIMUM": 3, "MINIMUM": 3}
 
