@@ -213,6 +213,18 @@ class Small(nn.Module):
         return self.head(F.adaptive_avg_pool2d(x, 1).flatten(1))
 
 
+def test_where_executorch_does_not_take_casts_they_stay_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ghostdeploy.lowering.executorch.half_casts import CastConfig
+
+    monkeypatch.setattr(CastConfig, "check_constraints", lambda self, node, ep: False)
+    module, example = Function(lambda x, conv: conv(x), conv=nn.Conv2d(3, 4, 1)).eval(), torch.randn(1, 3, 6, 5)
+    said = Noted()
+    lowered = lower_pte(trace(module, example), example, "fp16", said)
+    assert lowered.delegation.outside == {"dim_order_ops._to_dim_order_copy.default": 2}
+    assert ["our plug-in writes" in note for note in said.notes] == [False, True]
+    assert relative_error(module, lowered, example) < 5e-3
+
+
 @pytest.mark.parametrize("plugin", [True, False])
 def test_half_precision_is_one_delegate_with_or_between_two_casts(plugin: bool) -> None:
     torch.manual_seed(0)

@@ -13,12 +13,15 @@ from torch.fx import GraphModule
 
 from ghostdeploy.lowering.executorch.delegation import name, outside_nodes
 
+# What a lowering with the plug-in leaves to it: `nearest`, `half_casts`.
+OURS = ("aten.upsample_nearest2d.vec", "prims.convert_element_type.default")
+
 
 @functools.cache
 def plugin_available() -> bool:
-    """Register the visitors for nearest upsampling, once per process; False where this ExecuTorch has other registries.
+    """Register our visitors, once per process; False where this ExecuTorch has other registries.
 
-    The registries are public in use but not declared stable. A graph without a delegated upsampling is serialised by
+    The registries are public in use but not declared stable. A graph without what they are for is serialised by
     the stock visitors as before: ours hands every other product on to the class that it replaced.
     """
     try:
@@ -45,12 +48,12 @@ def partitioner(plugin: bool) -> Any:
 
 
 def require_plugin_used(edge: GraphModule, plugin: bool) -> None:
-    """Every upsampling that the rewrites left to the plug-in must be inside a delegate, where it alone can write it.
+    """Every node that the lowering left to the plug-in must be inside a delegate, where it alone can write it.
 
     Raises:
-        RuntimeError: one is outside, so that ExecuTorch's portable kernel, exact and slow, would run it.
+        RuntimeError: one is outside, for a portable kernel, exact and slow, or for none.
     """
-    left = [node.name for node in outside_nodes(edge) if name(node) == "aten.upsample_nearest2d.vec"]
+    left = [node.name for node in outside_nodes(edge) if name(node) in OURS]
     if plugin and left:
         raise RuntimeError(f"XNNPACK's partition left {', '.join(left)} outside")
 
