@@ -24,7 +24,7 @@ VIEWS = (aten.view.default, aten._unsafe_view.default, aten.reshape.default, ate
          aten.clone.default, aten.dropout.default, aten.contiguous.default)
 # Parts of a value, and a value within a frame of zeros, for backends that take them.
 PARTS = (aten.slice.Tensor, aten.pad.default, aten.constant_pad_nd.default)
-# In int8 a table, whose result XNNPACK and TFLite's kernels have in steps of 1/256 from -128 on, and in no others.
+# In int8 a table. TFLite's specification of LOGISTIC wants its result in steps of 1/256 from -128 on.
 SIGMOID = aten.sigmoid.default
 # Bounds below and above zero, so that they hold the steps of their result.
 ACTIVATIONS = (aten.relu.default, aten.relu6.default, aten.hardtanh.default)

@@ -43,7 +43,7 @@ class QuantParams:
 # Of a value that was 0 in every calibration image: a channel's worth of ReLUs that trained themselves shut, in a
 # squeeze-and-excitation layer of GhostNetV3 0.5x on CIFAR-10. Any step would do; it has to stay near those around it.
 NEVER_SEEN: Final = QuantParams(float(np.float32(1 / HIGHEST)), 0)
-# 0 to 255/256: what an int8 sigmoid makes (TFLite's specification of LOGISTIC; XNNPACK refuses others).
+# 0 to 255/256: what an int8 sigmoid makes (TFLite's specification of LOGISTIC).
 OF_SIGMOIDS: Final = QuantParams(1 / 256, LOWEST)
 
 

@@ -7,6 +7,7 @@ the form that suits it.
 from ghostdeploy.lowering.passes.adaptive_pool import AdaptivePoolAsPool
 from ghostdeploy.lowering.passes.alternative import Alternative
 from ghostdeploy.lowering.passes.attention_products import AttentionAsProducts
+from ghostdeploy.lowering.passes.average_pools import AveragePoolAsDepthwise
 from ghostdeploy.lowering.passes.base import Outcome, Refusal, Rewrite, run
 from ghostdeploy.lowering.passes.ceil_pool import DropCeilMode
 from ghostdeploy.lowering.passes.concatenation_past_depthwise import ConcatenationPastDepthwise
@@ -27,7 +28,6 @@ from ghostdeploy.lowering.passes.nearest_gather import NearestAsGather
 from ghostdeploy.lowering.passes.nearest_slices import NearestAsSlices
 from ghostdeploy.lowering.passes.noops import DropNoops
 from ghostdeploy.lowering.passes.norm_affine import NormAffineIntoLinear
-from ghostdeploy.lowering.passes.padded_average import AveragePoolAsDepthwise
 from ghostdeploy.lowering.passes.pointwise_of_concatenation import PointwiseOfConcatenation
 from ghostdeploy.lowering.passes.select_slice import SelectAsSlice
 from ghostdeploy.lowering.passes.shuffle_into_weights import ShuffleIntoWeights

@@ -2,8 +2,9 @@
 
 TFLite's AVERAGE_POOL_2D with SAME leaves padding out of the count, MAX_POOL_2D with SAME out of the maximum. Where
 SAME is not ATen's geometry, the average is taken over a zero-padded map and corrected by a constant map of counts, and
-the maximum over a map padded with zeros (if it cannot be negative) or with the lowest float. Pools whose stride is
-larger than their kernel are right and not delegated: XNNPACK takes none that skips elements.
+the maximum over a map padded with zeros (if it cannot be negative) or with the lowest float. Maximum
+pools whose stride is larger than their kernel are right and not delegated: XNNPACK takes none that skips elements, and
+averages that do are depthwise convolutions by then.
 """
 
 from __future__ import annotations
