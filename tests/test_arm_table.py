@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
-from benchmarks.arm.contestants import CONTESTANTS
-from benchmarks.arm.counting import ArmResult, ModelRows, Row
+import pytest
+import torch
+
+from benchmarks.arm import onnxruntime
+from benchmarks.arm.contestants import CONTESTANTS, OURS
+from benchmarks.arm.earlier import with_others
+from benchmarks.arm.result import ArmResult, ModelRows, Row
 from benchmarks.arm.table import markdown
 from ghostdeploy.device import records
 from ghostdeploy.device.arm_instructions import Instructions
 from ghostdeploy.device.runtimes.base import RuntimeInfo
+from ghostdeploy.errors import ResultInvalid, UsageError
 
 
 def made_up() -> ArmResult:
     """Every contestant has a figure, but litert-torch."""
-    runtime = RuntimeInfo("tflite", "2.14.0", "ab" * 32)
+    runtimes = {"pte": RuntimeInfo("executorch", "0.9.3", "cd" * 32),
+                "tflite": RuntimeInfo("tflite", "2.14.0", "ab" * 32),
+                "onnx": RuntimeInfo("onnxruntime", onnxruntime.VERSION, "ef" * 32)}
     rows = tuple(
         Row(of.name, of.format, of.precision, None, None, "no environment") if of.name == "litert-torch" else
         Row(of.name, of.format, of.precision, 2_500_000, Instructions(
-            (number + 1) * 10_000_000, "cortex-a76", 1, of.half_arithmetic, runtime, "qemu 7.2"), None,
+            (number + 1) * 10_000_000, "cortex-a76", 1, of.half_arithmetic, runtimes[of.format], "qemu 7.2"), None,
             {"depthwise": 20_000_000, "matrix product": 60_000_000, "copy": number * 1_000_000})
         for number, of in enumerate(CONTESTANTS))
-    return ArmResult(1, "2026-01-02T03:04:05+00:00", "0.1.0", "2.13.0", "arm64 instructions per inference, not time",
-                     "random", "cortex-a76", (ModelRows("some_net", 224, 160_000_000, rows),))
+    return ArmResult(1, "2026-01-02T03:04:05+00:00", "0.1.0", torch.__version__,
+                     "arm64 instructions per inference, not time", "random", "cortex-a76",
+                     (ModelRows("some_net", 224, 160_000_000, rows),))
 
 
 def test_it_is_called_a_proxy_and_never_a_time() -> None:
@@ -50,3 +61,54 @@ def test_what_stands_before_the_floor_is_told_for_ours() -> None:
 def test_the_document_is_read_back() -> None:
     result = made_up()
     assert records.from_json(ArmResult, json.loads(json.dumps(records.to_json(result)))) == result
+
+
+def counted_now(factor: int = 2) -> ModelRows:
+    """Ours alone of the same model, with other counts."""
+    model = made_up().models[0]
+    names = {(contestant.name, contestant.precision) for contestant in OURS}
+    return replace(model, rows=tuple(
+        replace(row, instructions=replace(row.instructions, per_inference=factor * row.instructions.per_inference))
+        for row in model.rows if row.instructions is not None and (row.contestant, row.precision) in names))
+
+
+def test_rows_of_others_come_from_an_earlier_count_and_the_document_says_so() -> None:
+    earlier = made_up()
+    merged = with_others(counted_now(), earlier, "cortex-a76")
+    pairs = list(zip(merged.rows, earlier.models[0].rows, CONTESTANTS, strict=True))
+    assert all((row == then) is not contestant.ours for row, then, contestant in pairs)
+    assert [(row.contestant, row.precision) for row in merged.rows] == [(c.name, c.precision) for c in CONTESTANTS]
+    text = markdown(replace(earlier, created="2026-02-03", models=(merged,), others_counted=earlier.created))
+    assert "Counted on 2026-02-03" in text and "all but ours come from a count of 2026-01-02" in text
+    assert "all but ours" not in markdown(earlier)
+
+
+@pytest.mark.parametrize(("change", "why"), [
+    ({"cpu": "cortex-a53"}, "cortex-a53"),
+    ({"torch": "1.0"}, "torch 1.0"),
+    ({"models": ()}, "some_net is not in it"),
+    ({"models": (replace(made_up().models[0], macs=1),)}, "another network"),
+    ({"models": (replace(made_up().models[0], rows=made_up().models[0].rows[:4]),)}, "no litert-torch in fp32"),
+])
+def test_rows_of_others_that_do_not_belong_are_refused(change: dict[str, object], why: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        with_others(counted_now(), replace(made_up(), **change), "cortex-a76")   # type: ignore[arg-type]
+    assert why in refused.value.why and "--others-from" in refused.value.next
+
+
+@pytest.mark.parametrize("format", ["pte", "onnx"])
+def test_rows_of_others_of_another_runtime_are_refused(format: str) -> None:
+    model = made_up().models[0]
+    rows = tuple(replace(row, instructions=replace(row.instructions, runtime=RuntimeInfo("other", "9", None)))
+                 if row.format == format and row.instructions is not None else row for row in model.rows)
+    with pytest.raises(UsageError, match="cannot be taken") as refused:
+        with_others(counted_now(), replace(made_up(), models=(replace(model, rows=rows),)), "cortex-a76")
+    assert "other 9" in refused.value.why
+
+
+def test_the_published_count_can_give_its_others(tmp_path: Path) -> None:
+    published = ArmResult.load(Path(__file__).parent.parent / "docs" / "arm.json")
+    assert len(published.models) == 18
+    (wrong := tmp_path / "wrong.json").write_text("{}")
+    with pytest.raises(ResultInvalid, match="no comparison by arm64 instructions"):
+        ArmResult.load(wrong)

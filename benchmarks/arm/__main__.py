@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.arm.counting import compare
+from benchmarks.arm.result import ArmResult
 from benchmarks.arm.table import markdown
 from benchmarks.entry import program
 from benchmarks.models import MODELS, QUICK
@@ -23,6 +24,8 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Two models.")] = False,
     cpu: Annotated[str, typer.Option(metavar="NAME", help="The emulated CPU, as qemu names it.")] = qemu.CPU_MODEL,
     store: Annotated[Path, typer.Option(metavar="DIR", help="Where counts are kept.")] = Path("build/bench-arm"),
+    others_from: Annotated[Path | None, typer.Option(metavar="FILE", help=(
+        "An earlier result: the rows of others are taken from it, ours alone are counted."))] = None,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="JSON; Markdown goes beside it.")
                       ] = Path("out/arm.json"),
 ) -> None:
@@ -30,7 +33,9 @@ def bench(
 
     Random weights. A run that was stopped goes on where it was.
     """
-    result = compare(names(models) or (QUICK if quick else MODELS), cpu, store, lambda line: typer.echo(line, err=True))
+    earlier = None if others_from is None else ArmResult.load(others_from)
+    result = compare(names(models) or (QUICK if quick else MODELS), cpu, store,
+                     lambda line: typer.echo(line, err=True), earlier)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(records.to_json(result), indent=2) + "\n")
     text = markdown(result)

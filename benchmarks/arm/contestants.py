@@ -81,3 +81,4 @@ CONTESTANTS: Final = (
     Contestant("ours .tflite", "tflite", "int8", _ours("tflite", "int8"), ours=True),
     Contestant("stock ExecuTorch, fused by us", "pte", "int8", _peer("executorch", "fused_int8")),
 )
+OURS: Final = tuple(contestant for contestant in CONTESTANTS if contestant.ours)

@@ -9,22 +9,21 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 import ghostdeploy
 from benchmarks.arm import onnxruntime
-from benchmarks.arm.contestants import CONTESTANTS, Contestant
+from benchmarks.arm.contestants import CONTESTANTS, OURS, Contestant
+from benchmarks.arm.earlier import with_others
+from benchmarks.arm.result import ArmResult, ModelRows, Row
 from ghostdeploy.cost import macs
 from ghostdeploy.device import records
 from ghostdeploy.device.arm_instructions import Instructions, attribute
 from ghostdeploy.errors import GhostdeployError
 from ghostdeploy.fusion import fuse
-from ghostdeploy.lowering.artifact import Format, Precision
 from ghostdeploy.version import VERSION
 
 DEADLINE_S = 900.0
@@ -32,54 +31,29 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("ghostdeploy", "benchmarks/arm", "android_bench")
 
 
-@dataclass(frozen=True)
-class Row:
-    """One contestant and model. `instructions` is None where there is none, and `failure` says why; `kinds` is where
-    they go, by kind of function.
+def compare(models: Sequence[str], cpu: str, store: Path, say: Callable[[str], None],
+            earlier: ArmResult | None = None) -> ArmResult:
+    """Count what is not in the directory `store` yet; say what goes on.
+
+    Args:
+        earlier: where the rows of others come from, so that ours alone are counted.
+
+    Raises:
+        UsageError: those rows do not belong beside what is counted now.
     """
-
-    contestant: str
-    format: Format
-    precision: Precision
-    size: int | None
-    instructions: Instructions | None
-    failure: str | None
-    kinds: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ModelRows:
-    """One model. `macs` are those of the fused graph."""
-
-    model: str
-    input_size: int
-    macs: int
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True)
-class ArmResult:
-    """The comparison: a proxy, with random weights, on an emulated CPU."""
-
-    schema_version: Literal[1]
-    created: str
-    ghostdeploy: str
-    torch: str
-    proxy: Literal["arm64 instructions per inference, not time"]
-    weights: Literal["random"]
-    cpu: str
-    models: tuple[ModelRows, ...]
-
-
-def compare(models: Sequence[str], cpu: str, store: Path, say: Callable[[str], None]) -> ArmResult:
-    """Count what is not in the directory `store` yet; say what goes on."""
-    found = tuple(_model(model, cpu, store, say) for model in models)
+    contestants = CONTESTANTS if earlier is None else OURS
+    found = (_model(model, contestants, cpu, store, say) for model in models)
+    if earlier is not None:
+        found = (with_others(rows, earlier, cpu) for rows in found)
     return ArmResult(1, datetime.now(UTC).isoformat(timespec="seconds"), VERSION, torch.__version__,
-                     "arm64 instructions per inference, not time", "random", cpu, found)
+                     "arm64 instructions per inference, not time", "random", cpu, tuple(found),
+                     None if earlier is None else earlier.others_counted or earlier.created)
 
 
-def _model(model: str, cpu: str, store: Path, say: Callable[[str], None]) -> ModelRows:
-    key = hashlib.sha256(f"{source_key()} {model} {cpu}".encode()).hexdigest()[:16]
+def _model(model: str, contestants: Sequence[Contestant], cpu: str, store: Path,
+           say: Callable[[str], None]) -> ModelRows:
+    who = [(contestant.name, contestant.precision) for contestant in contestants]
+    key = hashlib.sha256(f"{source_key()} {model} {cpu} {who}".encode()).hexdigest()[:16]
     kept = store / f"{model}-{key}.json"
     if kept.is_file():
         return records.from_json(ModelRows, json.loads(kept.read_text()))
@@ -87,24 +61,25 @@ def _model(model: str, cpu: str, store: Path, say: Callable[[str], None]) -> Mod
     size = loaded.preprocessing.input_size
     example = torch.zeros(1, 3, size, size)
     rows = ModelRows(model, size, macs(fuse(loaded.module.eval(), example).module, example),
-                     tuple(_rows(model, size, cpu, say)))
+                     tuple(_rows(model, contestants, size, cpu, say)))
     store.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(records.to_json(rows), indent=1))
     return rows
 
 
-def _rows(model: str, side: int, cpu: str, say: Callable[[str], None]) -> Iterator[Row]:
-    for number, contestant in enumerate(CONTESTANTS):
-        row = _row(number, contestant, model, side, cpu)
+def _rows(model: str, contestants: Sequence[Contestant], side: int, cpu: str,
+          say: Callable[[str], None]) -> Iterator[Row]:
+    for contestant in contestants:
+        row = _row(contestant, model, side, cpu)
         figure = row.failure if row.instructions is None else f"{row.instructions.per_inference / 1e6:.2f} M"
         say(f"{model}, {contestant.name} {contestant.precision}: {figure}")
         yield row
 
 
-def _row(number: int, contestant: Contestant, model: str, side: int, cpu: str) -> Row:
+def _row(contestant: Contestant, model: str, side: int, cpu: str) -> Row:
     with tempfile.TemporaryDirectory(prefix="ghostdeploy-arm-") as name:
         path = Path(name) / f"model.{contestant.format}"
-        failure = _export(number, contestant, model, path)
+        failure = _export(contestant, model, path)
         size = None if failure else path.stat().st_size
         instructions, kinds = None, dict[str, int]()
         if failure is None:
@@ -122,15 +97,15 @@ def _counted(path: Path, contestant: Contestant, side: int, cpu: str) -> tuple[I
     return found.instructions, {str(kind): spent for kind, spent in found.by_kind.items()}
 
 
-def _export(number: int, contestant: Contestant, model: str, path: Path) -> str | None:
+def _export(contestant: Contestant, model: str, path: Path) -> str | None:
     """Why there is no file, or None."""
     environment = contestant.environment
     python = Path(sys.executable) if environment is None else ROOT / environment / "bin" / "python"
     if not python.is_file():
         return f"no environment {environment}"
     try:
-        ended = subprocess.run([python, "-m", "benchmarks.arm.export", str(number), model, path], cwd=ROOT,
-                               env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        ended = subprocess.run([python, "-m", "benchmarks.arm.export", str(CONTESTANTS.index(contestant)), model, path],
+                               cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
                                timeout=DEADLINE_S, check=False)
     except subprocess.TimeoutExpired:
         return f"the export took more than {DEADLINE_S:.0f} s"

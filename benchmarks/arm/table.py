@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.arm.contestants import CONTESTANTS
-from benchmarks.arm.counting import ArmResult, ModelRows, Row
+from benchmarks.arm.contestants import CONTESTANTS, OURS
+from benchmarks.arm.result import ArmResult, ModelRows, Row
 
 LANES = {"fp32": 4, "fp16": 8, "int8": 16}      # multiply-adds of one FMLA, or SDOT
 
@@ -23,13 +23,19 @@ def markdown(result: ArmResult) -> str:
         "that one inference retires, not time.** It knows no cache, no issue width and no clock. Weights are random "
         "(a rewrite of five taps depends on their values), batch 1, one thread, the emulated CPU is "
         f"{result.cpu}. Counted on {result.created[:10]} with ghostdeploy {result.ghostdeploy}, torch {result.torch}, "
-        f"{_versions(result)}. Outputs are not compared here; `make bench-peers` compares them.\n\n"
+        f"{_versions(result)}{_others(result)}. Outputs are not compared here; `make bench-peers` compares them.\n\n"
         "The floor is what the multiply-adds alone need: MACs / 4 in fp32, MACs / 8 in fp16, MACs / 16 in int8. In "
         "brackets: size of the file in MB. Stock int8 is PT2E with XNNPACKQuantizer. ONNX Runtime is its arm64 wheel "
         "for Linux, with all graph optimisations.")
     parts = [head, *(_table(result.models, precision) for precision in LANES), _whereabouts(result.models),
              _failures(result.models)]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _others(result: ArmResult) -> str:
+    if result.others_counted is None:
+        return ""
+    return f"; all but ours come from a count of {result.others_counted[:10]}, in the same runtimes"
 
 
 def _versions(result: ArmResult) -> str:
@@ -58,7 +64,7 @@ def _cell(row: Row | None) -> str:
 
 def _whereabouts(models: Sequence[ModelRows]) -> str:
     """What stands between each of ours and the floor."""
-    ours = {contestant.name for contestant in CONTESTANTS if contestant.ours}
+    ours = {contestant.name for contestant in OURS}
     found = [(model, row) for model in models for row in model.rows if row.kinds and row.contestant in ours]
     kinds = sorted({kind for _, row in found for kind in row.kinds},
                    key=lambda kind: -sum(row.kinds.get(kind, 0) for _, row in found))

@@ -1,0 +1,66 @@
+"""The rows of others out of an earlier result: where only ours has changed, counting them again takes an hour.
+
+A count is exact, so an old one is as good as a new one as long as nothing that it depends on has changed. What can be
+checked is: the emulated CPU, the emulator, torch, the runtimes' libraries, and the network. That fusion and the others'
+exporters are what they were is the caller's word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from benchmarks.arm import onnxruntime
+from benchmarks.arm.contestants import CONTESTANTS
+from benchmarks.arm.result import ArmResult, ModelRows, Row
+from ghostdeploy.errors import UsageError
+
+
+def with_others(ours: ModelRows, earlier: ArmResult, cpu: str) -> ModelRows:
+    """`ours` with everyone else's rows of the same model, in the order of the contestants.
+
+    Raises:
+        UsageError: `earlier` lacks a row, or was counted under other conditions.
+    """
+    if (earlier.cpu, earlier.torch) != (cpu, torch.__version__):
+        raise _unfit(f"it was counted for {earlier.cpu} with torch {earlier.torch}, not for {cpu} with "
+                     f"{torch.__version__}")
+    then = next((model for model in earlier.models if model.model == ours.model), None)
+    if then is None or (then.macs, then.input_size) != (ours.macs, ours.input_size):
+        raise _unfit(f"{ours.model} is not in it, or is another network there")
+    return ModelRows(ours.model, ours.input_size, ours.macs, tuple(_rows(ours, then)))
+
+
+def _rows(ours: ModelRows, then: ModelRows) -> Iterator[Row]:
+    now = {(row.contestant, row.precision): row for row in ours.rows}
+    before = {(row.contestant, row.precision): row for row in then.rows}
+    for contestant in CONTESTANTS:
+        key = (contestant.name, contestant.precision)
+        if contestant.ours:
+            yield now[key]
+        elif key not in before:
+            raise _unfit(f"it has no {contestant.name} in {contestant.precision} of {ours.model}")
+        else:
+            _same_runtime(before[key], ours)
+            yield before[key]
+
+
+def _same_runtime(row: Row, ours: ModelRows) -> None:
+    """Raises: UsageError, where the others' runtime or emulator is another than the one that ours were counted in."""
+    then = row.instructions
+    if then is None:
+        return
+    if row.format == "onnx":
+        same = then.runtime.version == onnxruntime.VERSION
+    else:
+        same = (then.runtime, then.emulator) in {
+            (mine.instructions.runtime, mine.instructions.emulator) for mine in ours.rows
+            if mine.format == row.format and mine.instructions is not None}
+    if not same:
+        raise _unfit(f"{row.contestant} was counted in {then.runtime.name} {then.runtime.version} under "
+                     f"{then.emulator}, which is not what is here now")
+
+
+def _unfit(why: str) -> UsageError:
+    return UsageError("the others' rows cannot be taken from that result", why, "count them: leave out --others-from")
