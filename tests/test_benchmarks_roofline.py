@@ -9,7 +9,10 @@ import pytest
 import torch
 
 from benchmarks.models import Source
-from benchmarks.roofline import Layer, Roofs, Standing, layers, markdown, measure
+from benchmarks.roofline.layers import Layer, layers
+from benchmarks.roofline.measuring import measure
+from benchmarks.roofline.standing import BlockStanding, Roofs, Standing
+from benchmarks.roofline.table import markdown
 from ghostdeploy import cost
 from ghostdeploy.fusion import fuse
 from ghostdeploy.progress import SILENT
@@ -45,3 +48,12 @@ def test_a_small_model_from_end_to_end(tmp_path: Path) -> None:
     assert standing.whole_ns > 0 and all(ns > 0 for _, ns in standing.layers)
     assert min(standing.roofs.macs, standing.roofs.moved, standing.roofs.fetched) > 0
     assert "all layers" in markdown([replace(standing, model="tiny")])
+    assert sum(block.macs for block in standing.blocks) == sum(layer.macs * layer.count for layer, _ in standing.layers)
+    assert {block.block for block in standing.blocks} == {layer.block for layer, _ in standing.layers}
+
+
+def test_blocks_stand_beside_their_floors() -> None:
+    blocks = (BlockStanding("stem", 3_000_000, 4e6, 1e6), BlockStanding("blocks.0", 0, 12e6, 0.0))
+    text = markdown([Standing("made up", 5_000_000, 16e6, ((LAYER, 200.0),), Roofs(10, 100, 1), blocks)])
+    assert "(16.00 ms together)" in text
+    assert "| stem | 3.0 | 4.00 | 25% | 1.00 | 25% |" in text and "| blocks.0 | 0.0 | 12.00 | 75% | 0.00 | 0% |" in text
