@@ -70,7 +70,8 @@ test: lint .venv-tflite214/.ready .venv-mediapipe/.ready
 	@$(BIN)/python -m pytest -m alone
 
 # Arm64 instructions per inference, ours beside others (a proxy, not time): make bench-arm ARGS="--models mobilenetv2_100"
-# or ARGS=--quick. What is counted is kept in build/bench-arm. docs/arm.md is what it wrote: ARGS="-o docs/arm.json".
+# or ARGS=--quick. What is counted is kept in build/bench-arm. docs/arm.md is what it wrote: ARGS="-o docs/arm.json";
+# where only ours has changed since, ARGS="--others-from docs/arm.json -o docs/arm.json" counts ours alone.
 bench-arm: setup
 	@$(MAKE) --no-print-directory .venv-litert/.ready || echo "== no environment for litert-torch: it will be missing =="
 	@$(BIN)/python -m benchmarks.arm $(ARGS)
