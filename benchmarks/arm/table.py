@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from benchmarks.arm.contestants import CONTESTANTS, OURS
 from benchmarks.arm.result import ArmResult, ModelRows, Row
+from ghostdeploy.lowering.artifact import Precision
 
-LANES = {"fp32": 4, "fp16": 8, "int8": 16}      # multiply-adds of one FMLA, or SDOT
+LANES: Final[dict[Precision, int]] = {"fp32": 4, "fp16": 8, "int8": 16}      # multiply-adds of one FMLA, or SDOT
 
 WHEREABOUTS = (
     "Million instructions by kind of function. The libraries have no symbols: a function's kind is read off the mix of "
@@ -45,7 +47,7 @@ def _versions(result: ArmResult) -> str:
     return ", ".join([*sorted({found.emulator for found in counted}), *runtimes])
 
 
-def _table(models: Sequence[ModelRows], precision: str) -> str:
+def _table(models: Sequence[ModelRows], precision: Precision) -> str:
     names = [contestant.name for contestant in CONTESTANTS if contestant.precision == precision]
     lines = [f"## {precision}", "", "| model | floor | " + " | ".join(names) + " |",
              "|---|---:|" + "---:|" * len(names)]

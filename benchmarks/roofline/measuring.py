@@ -73,7 +73,7 @@ def measure(name: str, directory: Path, progress: Progress) -> Standing:
 def _blocks(path: Path, stretches: Sequence[Stretch], in_blocks: dict[str, list[Layer]],
             roofs: Roofs) -> tuple[BlockStanding, ...]:
     """What each block took, and what its layers need at least."""
-    ran = LitertProfiler(path, 1).measure(_sample(RUNTIME.load(path, 1)), PROFILED_RUNS, PROFILED_RUNS)
+    ran = LitertProfiler(path, 1).measure(sample(RUNTIME.load(path, 1)), PROFILED_RUNS, PROFILED_RUNS)
     return tuple(BlockStanding(
         found.block, sum(layer.macs for layer in own), found.ms * 1e6, sum(map(roofs.floor_ns, own)))
         for found in by_block(stretches, operators(path), ran.parts) for own in [in_blocks.get(found.block, [])])
@@ -94,11 +94,12 @@ def _opened(path: Path, data: bytes) -> Callable[[], int]:
     """One timed run of the artifact."""
     path.write_bytes(data)
     session = RUNTIME.load(path, 1)
-    sample = _sample(session)
-    return lambda: timed(session, sample)
+    fed = sample(session)
+    return lambda: timed(session, fed)
 
 
-def _sample(session: Session) -> list[Array]:
+def sample(session: Session) -> list[Array]:
+    """Random inputs of the session's shapes."""
     random = np.random.default_rng(0)
     return [random.random(spec.shape, np.float32) for spec in session.inputs]
 
