@@ -46,8 +46,9 @@ def _distinct(*graphs: GraphModule) -> tuple[FoundSite, ...]:
     found: dict[Site, FoundSite] = {}
     for graph in graphs:
         for alternative in alternatives(lambda site: True):
-            for site in _of(alternative, graph):
-                found.setdefault(site.site, site)
+            for node in _where(alternative, graph):
+                if (site := alternative.site(node)) not in found:
+                    found[site] = _extracted(alternative, graph, node)
     return tuple(found.values())
 
 
@@ -57,10 +58,10 @@ def _rewritten(module: GraphModule, example: Example, *rewrites: Rewrite) -> Gra
     return changed
 
 
-def _of(alternative: Alternative, module: GraphModule) -> Iterator[FoundSite]:
+def _where(alternative: Alternative, module: GraphModule) -> Iterator[Node]:
     for node in module.graph.nodes:
         if node.op == "call_function" and alternative.fits(node) and alternative.refusal(module, node) is None:
-            yield _extracted(alternative, module, node)
+            yield node
 
 
 def _extracted(alternative: Alternative, module: GraphModule, node: Node) -> FoundSite:
