@@ -107,8 +107,10 @@ def test_rows_of_others_of_another_runtime_are_refused(format: str) -> None:
 
 
 def test_the_published_count_can_give_its_others(tmp_path: Path) -> None:
-    published = ArmResult.load(Path(__file__).parent.parent / "docs" / "arm.json")
+    docs = Path(__file__).parent.parent / "docs"
+    published = ArmResult.load(docs / "arm.json")
     assert len(published.models) == 18
+    assert markdown(published) == (docs / "arm.md").read_text()
     (wrong := tmp_path / "wrong.json").write_text("{}")
     with pytest.raises(ResultInvalid, match="no comparison by arm64 instructions"):
         ArmResult.load(wrong)
