@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import typer
 
 from ghostdeploy.cli import quieten, wait_politely
 from ghostdeploy.cli.output import show_error
 from ghostdeploy.errors import GhostdeployError
+from ghostdeploy.writing import make_directory, write_whole
 
 
 def program(command: Callable[..., None]) -> None:
@@ -21,3 +23,14 @@ def program(command: Callable[..., None]) -> None:
     except GhostdeployError as error:
         show_error(error, as_json=False)
         sys.exit(error.exit_code)
+
+
+def publish(text: str, output: Path) -> None:
+    """Print a document, and keep it in `output`, whole or not at all.
+
+    Raises:
+        WriteFailed: disk full, no permission.
+    """
+    make_directory(output.parent)
+    write_whole(output, text)
+    sys.stdout.write(text)

@@ -10,7 +10,6 @@ attention), and that a layer alone finds its weights in the cache, and in the wh
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +17,7 @@ from typing import Annotated
 import torch
 import typer
 
-from benchmarks.entry import program
+from benchmarks.entry import program, publish
 from benchmarks.roofline.measuring import measure
 from benchmarks.roofline.table import markdown
 from ghostdeploy.cli.options import names
@@ -26,7 +25,6 @@ from ghostdeploy.cli.output import stages
 from ghostdeploy.device import cpus as affinity
 from ghostdeploy.device import machine
 from ghostdeploy.device.worker import pin
-from ghostdeploy.writing import make_directory, write_whole
 
 
 def roofline(
@@ -45,10 +43,7 @@ def roofline(
             place = Path(scratch) / name
             place.mkdir()
             standings.append(measure(name, place, progress))
-    text = markdown(standings)
-    make_directory(output.parent)
-    write_whole(output, text)
-    sys.stdout.write(text)
+    publish(markdown(standings), output)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ instruction.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ import typer
 from torch.fx import GraphModule
 
 from benchmarks.arm.table import LANES
-from benchmarks.entry import program
+from benchmarks.entry import program, publish
 from benchmarks.models import Source
 from benchmarks.roofline.layers import layers
 from ghostdeploy.cli.options import names
@@ -36,7 +35,6 @@ from ghostdeploy.profiling.attribution import operators
 from ghostdeploy.progress import Progress
 from ghostdeploy.quantisation import Calibration
 from ghostdeploy.tuning import shipped
-from ghostdeploy.writing import make_directory, write_whole
 
 # In half, every constant of the file has an operator that unpacks it; the delegate does that once, without a node, and
 # converts its input before the first node and its output after the last.
@@ -126,10 +124,7 @@ def limits(
     """Count the arm64 instructions of each block of each model, and say how far from its floor that is: a proxy."""
     with stages() as progress, torch.no_grad():
         counted = [count(name, progress) for name in names(models)]
-    text = markdown(counted)
-    make_directory(output.parent)
-    write_whole(output, text)
-    sys.stdout.write(text)
+    publish(markdown(counted), output)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ Both `.tflite` in this process on one pinned core, in turns, each by LiteRT's ow
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Annotated, Final
 import torch
 import typer
 
-from benchmarks.entry import program
+from benchmarks.entry import program, publish
 from benchmarks.models import Source
 from benchmarks.roofline.measuring import sample
 from ghostdeploy.cli.options import names
@@ -34,7 +33,6 @@ from ghostdeploy.photos import real_photos
 from ghostdeploy.progress import Progress
 from ghostdeploy.quantisation import Calibration
 from ghostdeploy.tuning import shipped
-from ghostdeploy.writing import make_directory, write_whole
 
 PRECISIONS: Final[tuple[Precision, ...]] = ("fp32", "int8")
 ROUNDS, RUNS = 7, 50
@@ -130,10 +128,7 @@ def limits(
             place = Path(scratch) / name
             place.mkdir()
             found.append(measure(name, place, progress))
-    text = markdown(found)
-    make_directory(output.parent)
-    write_whole(output, text)
-    sys.stdout.write(text)
+    publish(markdown(found), output)
 
 
 if __name__ == "__main__":
