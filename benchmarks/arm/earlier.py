@@ -1,8 +1,8 @@
 """The rows of others out of an earlier result, where only ours has changed.
 
 Counts repeat (ONNX Runtime's within 1 %), so an old one is as good as a new one as long as nothing that it depends on
-has changed. What can be checked is: the emulated CPU, the emulator, torch, the runtimes' libraries, and the network. That
-fusion and the others' exporters are what they were is the caller's word.
+has changed. What can be checked is: the emulated CPU, the emulator, torch, the runtimes' libraries, and the network.
+That fusion and the others' exporters are what they were is the caller's word.
 """
 
 from __future__ import annotations
