@@ -14,7 +14,7 @@ from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.graph import new_constant
 from ghostdeploy.lowering.artifact import Format
 from ghostdeploy.lowering.executorch import lower_pte
-from ghostdeploy.lowering.passes import Strips, alternatives
+from ghostdeploy.lowering.passes import alternatives
 from ghostdeploy.lowering.site import nowhere
 from ghostdeploy.lowering.tflite import lower_tflite
 from ghostdeploy.trace import trace
@@ -25,8 +25,7 @@ EXAMPLE = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(3))
 
 
 @pytest.mark.parametrize("format", ["pte", "tflite"])
-@pytest.mark.parametrize("name", [alternative.name for alternative in alternatives(nowhere)
-                                  if not isinstance(alternative, Strips)])     # of large maps: test_passes_strips.py
+@pytest.mark.parametrize("name", [alternative.name for alternative in alternatives(nowhere)])
 def test_artifacts_with_an_alternative_everywhere_are_exact(name: str, format: Format, tmp_path: Path) -> None:
     """Sites of the first three appear in the network itself, sums once a concatenation moved past a convolution."""
     module = small()

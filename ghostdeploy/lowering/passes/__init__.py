@@ -34,7 +34,6 @@ from ghostdeploy.lowering.passes.shuffle_into_weights import ShuffleIntoWeights
 from ghostdeploy.lowering.passes.silu_product import SiluAsProduct
 from ghostdeploy.lowering.passes.split_projection import SplitProjection
 from ghostdeploy.lowering.passes.split_slices import SplitAsSlices
-from ghostdeploy.lowering.passes.strips import Strips
 from ghostdeploy.lowering.passes.wide_depthwise import WideDepthwiseAsSum
 from ghostdeploy.lowering.site import Wanted
 
@@ -44,7 +43,7 @@ __all__ = ["AdaptivePoolAsPool", "Alternative", "AttentionAsProducts", "AverageP
            "LayerNormAsProducts", "LoosenViews", "MergePermutes", "NearestAsGather", "NearestAsSlices",
            "NormAffineIntoLinear", "Outcome", "PointwiseOfConcatenation", "Refusal", "Rewrite", "SelectAsSlice",
            "ShuffleIntoWeights", "SiluAsProduct", "SpellAsView", "SpellHardtanhLimits", "SplitAsSlices",
-           "SplitProjection", "Strips", "WideDepthwiseAsSum", "alternatives", "run"]
+           "SplitProjection", "WideDepthwiseAsSum", "alternatives", "run"]
 
 
 def alternatives(wanted: Wanted) -> tuple[Alternative, ...]:
@@ -54,4 +53,4 @@ def alternatives(wanted: Wanted) -> tuple[Alternative, ...]:
     depthwise convolution against 172 by identity taps in block 1, 126 by identity taps against 43 by a sum in block 0.
     """
     return tuple(kind(wanted) for kind in (ConcatenationPastDepthwise, IdentityTaps, FullTiles,
-                                           PointwiseOfConcatenation, FiveTapsAsThreeAndThree, Strips))
+                                           PointwiseOfConcatenation, FiveTapsAsThreeAndThree))
