@@ -86,11 +86,12 @@ def test_everything_in_one_delegate_and_as_simulated(format: Format, tmp_path: P
     assert against.snr_db is not None and against.snr_db > 25
 
 
-def made_and_run(module: torch.nn.Module, format: Format, path: Path) -> tuple[np.ndarray, Lowered, torch.Tensor]:
+def made_and_run(module: torch.nn.Module, format: Format, path: Path,
+                 **options: bool) -> tuple[np.ndarray, Lowered, torch.Tensor]:
     """A module lowered to int8 and run on the first of its four calibration inputs: the answer, and both."""
     samples = torch.from_numpy(inputs(4)).split(1)
     graph = fuse(module.eval(), samples[0], verify=False).module
-    made = LOWERINGS[format](graph, samples[0], "int8", calibration=Calibration(samples))
+    made = LOWERINGS[format](graph, samples[0], "int8", calibration=Calibration(samples), **options)
     path.write_bytes(made.data)
     run = LocalDevice().run(Job(path, format, "infer", made.inputs, made.outputs), [[samples[0].numpy()]])
     return run.outputs[0][0], made, samples[0]
@@ -214,6 +215,23 @@ def test_a_padded_image_is_stored_around_zero_for_a_tflite_alone(tmp_path: Path)
         assert np.abs(found - exact).max() < 0.02 * np.abs(exact).max()
     assert zeros["tflite"][0] == 0 and zeros["pte"][0] != 0         # the image
     assert zeros["tflite"][1] == zeros["pte"][1] == -128            # half of the steps would be lost
+
+
+@pytest.mark.parametrize("phones", [True, False])
+def test_a_stem_is_int8_for_phones_and_float32_for_x86(phones: bool, tmp_path: Path) -> None:
+    """Where an image is read by a depthwise convolution too, which stays int8."""
+    torch.manual_seed(1)
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 3, groups=3), Stems())
+    found, made, x = made_and_run(module, "tflite", tmp_path / "model", phones=phones)
+    assert made.int8 is not None and made.delegation is not None
+    weights = [int8.values.shape for int8 in made.int8.plan.weights.values()]
+    assert weights == [(3, 1, 3, 3), *([(8, 3, 3, 3)] if phones else []), (8, 8, 3, 3)]
+    assert (made.delegation.delegates, made.delegation.nodes_outside) == (1, 0)
+    with torch.no_grad():
+        simulated, exact = made.int8.simulation(x).numpy(), module(x).numpy()
+    *_, result = made.int8.plan.params.values()
+    assert np.abs(found - simulated).max() < 1.01 * result.scale        # one step: sums are rounded in another order
+    assert np.abs(found - exact).max() < 0.03 * np.abs(exact).max()
 
 
 class Padded(torch.nn.Module):

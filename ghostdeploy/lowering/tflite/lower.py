@@ -29,13 +29,14 @@ from ghostdeploy.lowering.site import Wanted, nowhere
 from ghostdeploy.lowering.tflite import versions
 from ghostdeploy.lowering.tflite.delegation import delegation
 from ghostdeploy.lowering.tflite.emission import Emission
-from ghostdeploy.lowering.tflite.int8 import INT8
+from ghostdeploy.lowering.tflite.int8 import INT8, INT8_ON_X86
 from ghostdeploy.lowering.tflite.layout import NHWC, Order, identity
 from ghostdeploy.lowering.tflite.metadata import TfliteMetadata, attach
 from ghostdeploy.lowering.tflite.registry import EMITTERS
 from ghostdeploy.lowering.tflite.writer import Writer
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.quantisation import FLOAT_ONLY, Calibration, required
+from ghostdeploy.quantisation.kinds import Backend
 
 if TYPE_CHECKING:
     from ghostdeploy.quantisation.sensitivity import Choice
@@ -68,7 +69,7 @@ def lower_tflite(module: GraphModule, example: graph.Example, precision: Precisi
         progress: told the stages.
         calibration: inputs to find the steps of int8 with, and how often answers have to stay the same.
         wanted: where to apply the rewrites that pay at some shapes only; see `ghostdeploy.tuning.Profile`.
-        phones: in forms that XNNPACK takes in the TFLite 2.14 of phones already; False: as LiteRT on this machine is
+        phones: in forms that XNNPACK takes in the TFLite 2.14 of phones already; False: as LiteRT on an x86 machine is
             fastest with.
 
     Raises:
@@ -84,7 +85,8 @@ def lower_tflite(module: GraphModule, example: graph.Example, precision: Precisi
     module = graph.copy_of(module)
     outcomes = base.run((ShuffleIntoWeights(), *alternatives(wanted),
                          *(INT8_REWRITES if precision == "int8" else REWRITES)), module, example)
-    int8 = None if precision != "int8" else _in_int8(module, required(calibration), progress)
+    int8 = None if precision != "int8" else _in_int8(
+        module, required(calibration), INT8 if phones else INT8_ON_X86, progress)
     progress.stage("tflite: write")
     writer = Writer("ghostdeploy")
     inputs, outputs, stretches = _emit(Emission(
@@ -103,11 +105,11 @@ def lower_tflite(module: GraphModule, example: graph.Example, precision: Precisi
                    tuple((outcome.name, outcome.changed) for outcome in outcomes), stretches, int8)
 
 
-def _in_int8(module: GraphModule, calibration: Calibration, progress: Progress) -> Choice:
+def _in_int8(module: GraphModule, calibration: Calibration, backend: Backend, progress: Progress) -> Choice:
     from ghostdeploy.quantisation.sensitivity import chosen  # takes a second to import
 
     progress.stage("tflite: decide the steps of int8")
-    return chosen(module, calibration, INT8, progress)
+    return chosen(module, calibration, backend, progress)
 
 
 def _emit(e: Emission) -> tuple[list[int], list[int], tuple[Stretch, ...]]:
