@@ -39,7 +39,7 @@ def _takes_on_x86(node: Node) -> bool:
     if node.target not in CONVOLUTIONS or argument(node, 6, 1) != 1:
         return _takes(node)
     channels, *size = shape(operand(node))[1:]
-    return channels > IMAGE or size == [1, 1]       # a gate of few channels is no image
+    return _takes(node) and (channels > IMAGE or size == [1, 1])       # a gate of few channels is no image
 
 
 def _fuses(activation: Node) -> bool:
