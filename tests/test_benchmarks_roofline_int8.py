@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.roofline.int8 import both, kind_of, markdown, measure
+from benchmarks.roofline.int8 import measure
+from benchmarks.roofline.kinds import both, kind_of, markdown
 from ghostdeploy.progress import SILENT
 
 
@@ -19,7 +20,7 @@ def test_kinds_are_the_same_in_both_precisions() -> None:
 def test_medians_and_ratios() -> None:
     found = both("made up", {"fp32": [(4e6, {"depthwise": 1e6}), (5e6, {"depthwise": 2e6}), (9e6, {"depthwise": 9e6})],
                              "int8": [(2e6, {"depthwise": 3e6, "conversions": 1e6})] * 3})
-    text = markdown([found])
+    text = markdown([found], above="int8", below="fp32")
     assert "| whole | 5.00 | 2.00 | 0.40 |" in text
     assert "| depthwise | 2.00 | 3.00 | 1.50 |" in text
     assert "| conversions | 0.00 | 1.00 |  |" in text

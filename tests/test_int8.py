@@ -234,6 +234,27 @@ def test_a_stem_is_int8_for_phones_and_float32_for_x86(phones: bool, tmp_path: P
     assert np.abs(found - exact).max() < 0.03 * np.abs(exact).max()
 
 
+class NarrowGate(torch.nn.Module):
+    """A gate with a waist of four channels, as narrow as an image, like EfficientNet-B0's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.first = torch.nn.Conv2d(3, 8, 1)
+        self.reduce, self.expand = torch.nn.Conv2d(8, 4, 1), torch.nn.Conv2d(4, 8, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.first(x)
+        return y * self.expand(self.reduce(y.mean((2, 3), keepdim=True)).relu()).sigmoid()
+
+
+def test_a_narrow_gate_is_no_stem_and_stays_int8_for_x86(tmp_path: Path) -> None:
+    _, made, _ = made_and_run(NarrowGate(), "tflite", tmp_path / "model", phones=False)
+    assert made.int8 is not None and made.delegation is not None
+    assert [int8.values.shape for int8 in made.int8.plan.weights.values()] == [(4, 8, 1, 1), (8, 4, 1, 1)]
+    assert (made.delegation.delegates, made.delegation.nodes_outside) == (1, 0)
+
+
 class Padded(torch.nn.Module):
     """A frame of zeros between two values in int8, wider than any convolution would pad."""
 

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from typing import Annotated, Final
 
 import torch
@@ -18,11 +16,11 @@ import typer
 
 from benchmarks.entry import program, publish
 from benchmarks.models import Source
+from benchmarks.roofline.kinds import Both, Times, both, by_kind, kind_of, markdown
 from benchmarks.roofline.measuring import sample
 from ghostdeploy.cli.options import names
 from ghostdeploy.cli.output import stages
 from ghostdeploy.device import machine
-from ghostdeploy.device.job import PartTime
 from ghostdeploy.device.runtimes.litert_profiler import LitertProfiler
 from ghostdeploy.device.runtimes.tflite import RUNTIME
 from ghostdeploy.device.worker import pin
@@ -36,25 +34,6 @@ from ghostdeploy.tuning import shipped
 
 PRECISIONS: Final[tuple[Precision, ...]] = ("fp32", "int8")
 ROUNDS, RUNS = 7, 50
-# What XNNPACK calls the same work in either precision contains one of these.
-KINDS: Final = {"1x1 and matrix products": ("Fully Connected", "Batch Matrix"), "depthwise": ("DWConv",),
-                "other convolutions": ("IGEMM",), "products": ("Multiply",), "sums": ("Add",),
-                "concatenations, slices": ("Copy",), "conversions": ("Convert",), "curves": ("Sigmoid", "LUT"),
-                "means": ("Mean",)}
-
-
-@dataclass(frozen=True)
-class Both:
-    """One model: nanoseconds of the whole, and of each kind of operator, by precision."""
-
-    model: str
-    whole_ns: dict[Precision, float]
-    kinds: dict[str, dict[Precision, float]]
-
-
-def kind_of(operator: str) -> str:
-    """What XNNPACK's `operator` is called here; "other" where it is none of `KINDS`."""
-    return next((kind for kind, words in KINDS.items() if any(word in operator for word in words)), "other")
 
 
 def measure(name: str, directory: Path, progress: Progress) -> Both:
@@ -70,48 +49,23 @@ def measure(name: str, directory: Path, progress: Progress) -> Both:
         files[precision] = directory / f"{precision}.tflite"
         files[precision].write_bytes(lowered.data)
     progress.stage(f"{name}: {ROUNDS} rounds of both")
-    rounds: dict[Precision, list[tuple[float, dict[str, float]]]] = {precision: [] for precision in PRECISIONS}
+    rounds: dict[str, list[Times]] = {precision: [] for precision in PRECISIONS}
     for _ in range(ROUNDS):
         for precision, path in files.items():
             found = LitertProfiler(path, 1).measure(sample(RUNTIME.load(path, 1)), RUNS, RUNS)
-            rounds[precision].append((found.whole_ns, _by_kind(found.parts)))
+            rounds[precision].append((found.whole_ns, by_kind((kind_of(part.name), part.ns) for part in found.parts)))
     return both(name, rounds)
 
 
-def both(name: str, rounds: dict[Precision, list[tuple[float, dict[str, float]]]]) -> Both:
-    """Medians over the rounds."""
-    kinds = dict.fromkeys(kind for measured in rounds.values() for _, by_kind in measured for kind in by_kind)
-    return Both(name, {precision: median(whole for whole, _ in measured) for precision, measured in rounds.items()},
-                {kind: {precision: median(by_kind.get(kind, 0.0) for _, by_kind in measured)
-                        for precision, measured in rounds.items()} for kind in kinds})
-
-
-def _by_kind(parts: Sequence[PartTime]) -> dict[str, float]:
-    kinds: dict[str, float] = {}
-    for part in parts:
-        kinds[kind_of(part.name)] = kinds.get(kind_of(part.name), 0.0) + part.ns
-    return kinds
-
-
-def markdown(found: Sequence[Both]) -> str:
-    """One table a model, the costliest kind in int8 first."""
-    lines = ["# Limits of int8: what it gains and loses against fp32", "",
-             "Made by `python -m benchmarks.roofline.int8`; do not edit by hand. "
-             f"{machine.describe().soc}, one thread, our `.tflite` for the host, {RUNTIME.info().name} "
-             f"{RUNTIME.info().version}, {datetime.now(UTC).date().isoformat()}; random weights, calibrated with the "
-             f"package's photographs. Medians of {ROUNDS} rounds in turns, by LiteRT's profiler, which drops fractions "
-             "of a microsecond.", ""]
-    for each in found:
-        lines += [f"## {each.model}", "", "| what | fp32, ms | int8, ms | int8 over fp32 |", "|---|---:|---:|---:|",
-                  _row("whole", each.whole_ns)]
-        lines += [_row(kind, times) for kind, times in sorted(each.kinds.items(), key=lambda item: -item[1]["int8"])]
-        lines.append("")
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _row(what: str, times: dict[Precision, float]) -> str:
-    ratio = f"{times['int8'] / times['fp32']:.2f}" if times["fp32"] else ""
-    return f"| {what} | {times['fp32'] / 1e6:.2f} | {times['int8'] / 1e6:.2f} | {ratio} |"
+def document(found: Sequence[Both]) -> str:
+    """As Markdown."""
+    return (
+        "# Limits of int8: what it gains and loses against fp32\n\n"
+        "Made by `python -m benchmarks.roofline.int8`; do not edit by hand. "
+        f"{machine.describe().soc}, one thread, our `.tflite` for the host, {RUNTIME.info().name} "
+        f"{RUNTIME.info().version}, {datetime.now(UTC).date().isoformat()}; random weights, calibrated with the "
+        f"package's photographs. Medians of {ROUNDS} rounds in turns, by LiteRT's profiler, which drops fractions "
+        "of a microsecond.\n\n" + markdown(found, above="int8", below="fp32"))
 
 
 def limits(
@@ -128,7 +82,7 @@ def limits(
             place = Path(scratch) / name
             place.mkdir()
             found.append(measure(name, place, progress))
-    publish(markdown(found), output)
+    publish(document(found), output)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,159 @@
+"""`python -m benchmarks.roofline.kernels`: how XNNPACK's kernels stand beside ONNX Runtime's in the same model.
+
+Both files hold the same fused graph. Each is profiled by its own runtime, whole, in turns in this process on one pinned
+core; so a model that is nothing but convolutions and still loses to ONNX Runtime shows by which of them.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any, Final
+
+import onnxruntime
+import torch
+import typer
+
+from benchmarks.entry import program, publish
+from benchmarks.models import Source
+from benchmarks.roofline.kinds import Both, Times, both, by_kind, kind_of, markdown
+from benchmarks.roofline.measuring import sample
+from ghostdeploy.cli.options import names
+from ghostdeploy.cli.output import stages
+from ghostdeploy.device import machine
+from ghostdeploy.device.runtimes.base import Array
+from ghostdeploy.device.runtimes.litert_profiler import LitertProfiler
+from ghostdeploy.device.runtimes.tflite import RUNTIME
+from ghostdeploy.device.worker import pin
+from ghostdeploy.fusion import fuse
+from ghostdeploy.lowering.onnx import lower_onnx
+from ghostdeploy.lowering.tflite import lower_tflite
+from ghostdeploy.progress import Progress
+from ghostdeploy.tuning import shipped
+
+OURS, THEIRS = "XNNPACK", "ONNX Runtime"
+ROUNDS, RUNS = 7, 50
+NS = 1000.0       # of a microsecond
+# Where both runtimes do the same work. What stands between these is cut differently by each: SiLU is one operator of
+# ONNX Runtime and two of XNNPACK, and the former reorders its maps.
+SAME: Final = ("1x1 and matrix products", "depthwise", "other convolutions")
+REST: Final = "all else"
+PRODUCTS: Final = ("Gemm", "MatMul", "FusedMatMul", "FusedGemm")
+# Those that do not lead on the machines of docs/peers*.md, and GhostNetV3 1.0x.
+MODELS: Final = ("mobilenetv2_100,mnasnet_100,fbnetc_100,mobileone_s0,efficientnet_b0,mobilenetv3_large_100,"
+                 "mobilevit_xs,deit_tiny_patch16_224,ghostnetv3_100")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run in ONNX Runtime's profile: microseconds of the whole, and kind and microseconds of each of its nodes."""
+
+    us: float
+    nodes: tuple[tuple[str, float], ...]
+
+
+def measure(name: str, directory: Path, progress: Progress) -> Both:
+    """Lower the model to both, and profile both in turns, in this process, which is pinned already."""
+    progress.stage(f"{name}: lower to .tflite and .onnx")
+    model = Source(name).load()
+    size = model.preprocessing.input_size
+    example = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    graph = fuse(model.module, example).module
+    ours, theirs = directory / "model.tflite", directory / "model.onnx"
+    ours.write_bytes(lower_tflite(graph, example, wanted=shipped("host").wanted("tflite", "fp32"), phones=False).data)
+    theirs.write_bytes(lower_onnx(graph, example).data)
+    progress.stage(f"{name}: {ROUNDS} rounds of both")
+    inputs = sample(RUNTIME.load(ours, 1))
+    rounds: dict[str, list[Times]] = {OURS: [], THEIRS: []}
+    for number in range(ROUNDS):
+        found = LitertProfiler(ours, 1).measure(inputs, RUNS, RUNS)
+        rounds[OURS].append((found.whole_ns, by_kind((_same(kind_of(part.name)), part.ns) for part in found.parts)))
+        rounds[THEIRS].append(_onnxruntime(theirs, example.numpy(), directory / f"round{number}"))
+    return both(name, rounds)
+
+
+def _same(kind: str) -> str:
+    return kind if kind in SAME else REST
+
+
+def _onnxruntime(path: Path, array: Array, log: Path) -> Times:
+    """Medians of `RUNS` runs after as many others."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.enable_profiling, options.profile_file_prefix = True, str(log)
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    feed = {session.get_inputs()[0].name: array}
+    for _ in range(2 * RUNS):
+        session.run(None, feed)
+    return of(runs(json.loads(Path(session.end_profiling()).read_text(encoding="utf-8")))[-RUNS:])
+
+
+def runs(events: Sequence[dict[str, Any]]) -> list[Run]:
+    """What the events of one profile say, run by run."""
+    wholes = sorted((event["ts"], event["dur"]) for event in events if event["name"] == "model_run")
+    nodes = [event for event in events if event["cat"] == "Node" and event["name"].endswith("_kernel_time")]
+    return [Run(us, tuple(_nodes(nodes, start, start + us))) for start, us in wholes]
+
+
+def _nodes(events: Sequence[dict[str, Any]], start: float, end: float) -> Iterator[tuple[str, float]]:
+    for event in events:
+        if start <= event["ts"] < end:
+            yield kind_in_onnxruntime(event["args"]), event["dur"]
+
+
+def kind_in_onnxruntime(node: dict[str, Any]) -> str:
+    """Which of `SAME` a node of the profile is, by its operator and the shape of its second input; else `REST`."""
+    if node["op_name"] in PRODUCTS:
+        return SAME[0]
+    if "Conv" not in node["op_name"]:
+        return REST
+    (weight,) = node["input_type_shape"][1].values()
+    if weight[1] == 1 and weight[0] > 1 and weight[2:] != [1, 1]:
+        return SAME[1]
+    return SAME[0] if weight[2:] == [1, 1] else SAME[2]
+
+
+def of(measured: Sequence[Run]) -> Times:
+    """Medians over runs of the same nodes, in nanoseconds."""
+    kinds = [kind for kind, _ in measured[0].nodes]
+    times = zip(*([us for _, us in run.nodes] for run in measured), strict=True)
+    return NS * median(run.us for run in measured), by_kind(
+        (kind, NS * median(each)) for kind, each in zip(kinds, times, strict=True))
+
+
+def document(found: Sequence[Both]) -> str:
+    """As Markdown."""
+    return (
+        "# Kernels: XNNPACK beside ONNX Runtime, float32\n\n"
+        "Made by `python -m benchmarks.roofline.kernels`; do not edit by hand. "
+        f"{machine.describe().soc}, one thread, our `.tflite` for the host in {RUNTIME.info().name} "
+        f"{RUNTIME.info().version} beside the .onnx of the same fused graph in ONNX Runtime "
+        f"{onnxruntime.__version__}, {datetime.now(UTC).date().isoformat()}; random weights. Medians of {ROUNDS} "
+        "rounds in turns, each by its runtime's own profiler, which costs both a little and drops fractions of a "
+        "microsecond of each operator.\n\n" + markdown(found, above=OURS, below=THEIRS))
+
+
+def kernels(
+    models: Annotated[str, typer.Option(metavar="A,B", help="Cards of the zoo.")] = MODELS,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Markdown.")
+                      ] = Path("out/limits-kernels.md"),
+) -> None:
+    """Measure by which layers XNNPACK is ahead of ONNX Runtime, or behind."""
+    pin((machine.describe().cores[-1].index,))
+    torch.set_num_threads(1)
+    found = []
+    with tempfile.TemporaryDirectory() as scratch, stages() as progress, torch.no_grad():
+        for name in names(models):
+            place = Path(scratch) / name
+            place.mkdir()
+            found.append(measure(name, place, progress))
+    publish(document(found), output)
+
+
+if __name__ == "__main__":
+    program(kernels)
