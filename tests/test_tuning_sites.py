@@ -96,6 +96,19 @@ def test_tuning_measures_both_forms_on_the_device(tmp_path: Path) -> None:
         assert tune([(module, example)], TimeMeter(device), formats=("tflite",), known=known).sites == known.sites
 
 
+def test_costs_are_those_of_the_forms_in_whatever_order_they_are_opened(tmp_path: Path) -> None:
+    """The heavy form is ten times the work of the light one."""
+    example, forms = torch.zeros(1, 8, 32, 32), {}
+    for name, module in (("light", nn.Conv2d(8, 16, 3, padding=1)), ("heavy", nn.Conv2d(8, 160, 3, padding=1))):
+        made = lower_tflite(trace(module, example), example)
+        (tmp_path / name).write_bytes(made.data)
+        forms[name] = ArtifactUnderTest(tmp_path / name, "tflite", "fp32", made.inputs, made.outputs)
+    given = [forms[name] for name in ("light", "heavy", "heavy", "light")]
+    with opened("local") as device, TimeMeter(device).measuring(given, SILENT) as costs:
+        light, heavy, heavy_too, light_too = costs(given, [example.numpy()])
+    assert 3 * max(light, light_too) < min(heavy, heavy_too)
+
+
 class Paying:
     """A device on which a rewrite pays wherever it is that one."""
 
