@@ -1,8 +1,8 @@
 """The measuring: rounds in which every peer has one fresh process, in random order; kept on disk one by one.
 
-A killed run goes on where it stopped, and more rounds can be added to a finished one. Rounds belong to one campaign:
-the same files, runtimes, settings and machine; with anything changed none of the old ones counts, for the new ones were
-not taken between them.
+A killed run goes on where it stopped, and more rounds or another thread count can be added to a finished one. Rounds
+belong to one campaign: the same files, runtimes, settings, threads and machine; with anything changed none of the old
+ones counts, for the new ones were not taken between them.
 """
 
 from __future__ import annotations
@@ -82,10 +82,10 @@ class Round:
 def measure(name: str, contestants: Sequence[Contestant], reference: Truth, protocol: Protocol, store: Path,
             progress: Progress) -> list[Round]:
     """Every round of the protocol for one model, those on disk included."""
-    place = store / "rounds" / f"{name}-{_campaign(contestants, reference, protocol)}"
-    place.mkdir(parents=True, exist_ok=True)
     done: list[Round] = []
     for threads in protocol.threads:
+        place = store / "rounds" / f"{name}-{_campaign(contestants, reference, protocol, threads)}"
+        place.mkdir(parents=True, exist_ok=True)
         failed: set[str] = set()
         for number in range(protocol.rounds):
             progress.stage(f"{name}: round {number + 1} of {protocol.rounds}, {threads} thread(s)")
@@ -105,9 +105,9 @@ def _shuffled(contestants: Sequence[Contestant], seed: str) -> list[Contestant]:
     return order
 
 
-def _campaign(contestants: Sequence[Contestant], reference: Truth, protocol: Protocol) -> str:
+def _campaign(contestants: Sequence[Contestant], reference: Truth, protocol: Protocol, threads: int) -> str:
     content = [[c.peer.name, c.export.sha256, c.ready.words(c.peer.runners)] for c in contestants]
-    cpus = [protocol.cpus(threads) for threads in protocol.threads]
+    cpus = [protocol.cpus(threads)]
     machine_now = [platform.release(), machine.describe().soc]
     return sha_of(json.dumps([content, protocol.runs, records.to_json(protocol.warm_up), cpus, machine_now,
                               sha_of(repr(reference.outputs.tobytes())), [digest(path) for path in TIMERS]]))[:16]

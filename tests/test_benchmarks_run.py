@@ -85,6 +85,16 @@ def test_one_more_round_is_added_and_all_of_them_told(store: Path) -> None:
         assert export.cost.peak_rss_kb > 100_000, "torch is part of the process"
 
 
+def test_another_thread_count_leaves_what_was_measured_with_one(store: Path) -> None:
+    before = rounds_on_disk(store)
+    subprocess.run(command(store, 1, "--threads", "1,2"), cwd=ROOT, env=environment(), check=True, capture_output=True)
+    after = rounds_on_disk(store)
+    assert before.items() <= after.items()
+    assert len(after) == len(before) + len(PEERS)
+    (model,) = PeersResult.load(store / "result.json").models
+    assert {entry.threads for entry in model.entries} == {1, 2}
+
+
 @pytest.mark.parametrize(("arguments", "says"), [
     ({"models": "nonsense"}, "nonsense"),
     ({"peers": "tensorrt"}, "no such peer: tensorrt"),
