@@ -22,7 +22,9 @@ from ghostdeploy.errors import DelegationTooLow
 from ghostdeploy.fusion import Fused, fuse
 from ghostdeploy.heap import give_back
 from ghostdeploy.loading import at_size
-from ghostdeploy.lowering.artifact import Format, Lowered, Precision
+from ghostdeploy.lowering.artifact import CALIBRATED, Format, Lowered, Precision
+from ghostdeploy.lowering.mixed import by_map, largest_in_int8
+from ghostdeploy.lowering.site import Wanted
 from ghostdeploy.model import Model, Weights
 from ghostdeploy.parity import ArtifactUnderTest, Parity, check, limit_for
 from ghostdeploy.photos import real_photos
@@ -138,7 +140,7 @@ def _product(model: Model, fused: Fused, truth: Reference, labels: Labels | None
     quality = None
     int8 = lowered.int8
     if images is not None and int8 is not None and simulated is not None:
-        progress.stage(f"compare .{format_} (int8) on {len(images.names)} images kept back")
+        progress.stage(f"compare .{format_} ({precision}) on {len(images.names)} images kept back")
         quality = Quality(simulated, len(images.calibration), check(
             _under_test(file, lowered), images.held_out, images.answers, LocalDevice(), limit=parity.limit,
             names=images.names, source="images kept back from calibration"), int8.kept_float, int8.losses)
@@ -189,8 +191,8 @@ def verify_artifact(file: Path, lowered: Lowered, truth: Reference, limit: float
 def _lower(model: Model, graph: GraphModule, example: torch.Tensor, labels: Labels | None, plan: Plan,
            precision: Precision, format_: Format, images: CalibrationImages | None, progress: Progress) -> Lowered:
     # Imported here: each backend takes a second or more to import, and an export may need only one.
-    calibration = images.for_lowering(plan.agreement) if images is not None and precision == "int8" else None
-    wanted = plan.profile.wanted(format_, precision)
+    calibration = images.for_lowering(plan.agreement) if images is not None and precision in CALIBRATED else None
+    wanted = _wanted(plan, precision, format_, example)
     told = SILENT if plan.agreement is None else progress      # minutes, where each layer is looked at
     if format_ == "pte":
         from ghostdeploy.lowering.executorch import lower_pte
@@ -206,6 +208,13 @@ def _lower(model: Model, graph: GraphModule, example: torch.Tensor, labels: Labe
     metadata = metadata_for(model, labels, plan.embed_preprocessing)
     return lower_tflite(graph, example, precision, metadata, told, wanted=wanted, calibration=calibration,
                         phones=plan.target == "android")
+
+
+def _wanted(plan: Plan, precision: Precision, format_: Format, example: torch.Tensor) -> Wanted:
+    """Where the plan's profile wants alternatives; it knows of precisions by themselves."""
+    if precision != "mixed":
+        return plan.profile.wanted(format_, precision)
+    return by_map(plan.profile.wanted(format_, "fp16"), plan.profile.wanted(format_, "int8"), largest_in_int8(example))
 
 
 def _require_delegation(lowered: Lowered, least: float | None) -> None:

@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path
 
 from ghostdeploy.errors import UsageError
-from ghostdeploy.lowering.artifact import Format, Precision
+from ghostdeploy.lowering.artifact import CALIBRATED, Format, Precision
 from ghostdeploy.tuning import Profile, Target, shipped
 
 FORMATS: tuple[Format, ...] = ("pte", "tflite", "onnx")
-PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8", "mixed")
 ALLOWANCES = ("few-images",)
 
 
@@ -59,17 +59,22 @@ class Plan:
         self.profile    # noqa: B018  (read now, so that a bad file is named before any work)
 
     def _check_int8(self) -> None:
-        if ("int8" in self.precisions) != (self.calibration is not None):
+        calibrated = [each for each in self.precisions if each in CALIBRATED]
+        if bool(calibrated) != (self.calibration is not None):
             missing = self.calibration is None
-            raise UsageError("int8 needs --calibration" if missing else "--calibration is for int8 alone",
+            raise UsageError(f"{calibrated[0]} needs --calibration" if missing else "--calibration is for int8 alone",
                              "the steps of every layer are read off real images" if missing else "",
                              "name a directory of images like those that the app will see" if missing else
                              "add --precision int8, or leave it out")
-        if self.agreement is not None and not (0 < self.agreement <= 1 and "int8" in self.precisions):
+        if self.agreement is not None and not (0 < self.agreement <= 1 and calibrated):
             raise UsageError(f"--agreement {self.agreement} cannot be", "it is a share of images, and of int8",
                              "give a number up to 1, with --precision int8 --keep-float auto")
         if "int8" in self.precisions and "onnx" in self.formats:
             raise UsageError("int8 is not written to .onnx", "", "export pte and tflite, or another precision")
+        if "mixed" in self.precisions and self.formats != ("pte",):
+            raise UsageError("mixed is written to .pte alone",
+                             "TFLite's XNNPACK computes a graph in half precision as a whole or not at all",
+                             "add --format pte, or choose fp16 or int8")
 
     @cached_property
     def profile(self) -> Profile:

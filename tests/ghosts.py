@@ -70,3 +70,27 @@ def five_taps() -> nn.Module:
     """One site, of one kind; also a factory."""
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, (5, 1), padding=(2, 0), groups=8), nn.Flatten()).eval()
+
+
+class Descending(nn.Module):
+    """Maps from large to small, on both sides of where mixed precision changes (2x2 of 32x32): a gated stage above, two
+    stages and a head below."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, 2, 1), nn.ReLU6())
+        self.squeeze = nn.Sequential(nn.Conv2d(16, 8, 1), nn.ReLU(), nn.Conv2d(8, 16, 1), nn.Hardsigmoid())
+        self.down = nn.Sequential(nn.Conv2d(16, 24, 3, 2, 1), nn.ReLU(), nn.Conv2d(24, 24, 3, 2, 1, groups=24))
+        self.small = nn.Sequential(nn.Conv2d(24, 48, 3, 2, 1), nn.ReLU(), nn.Conv2d(48, 48, 1), nn.ReLU())
+        self.head = nn.Linear(48, 7)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.stem(x)
+        y = self.down(y * self.squeeze(y.mean((2, 3), keepdim=True)))
+        return self.head(self.small(y).mean((2, 3)))
+
+
+def descending() -> nn.Module:
+    """Always the same weights; also a factory."""
+    torch.manual_seed(0)
+    return Descending().eval()

@@ -26,7 +26,8 @@ ProfileOption = Annotated[Path | None, typer.Option(
     "--profile", metavar="FILE", help="What `ghostdeploy tune` measured, instead of the target's own profile.")]
 FormatOption = Annotated[str, typer.Option("--format", help="Of pte, tflite, onnx; comma-separated.")]
 PrecisionOption = Annotated[str, typer.Option(
-    "--precision", help="Of fp32, fp16, int8; comma-separated. fp16 halves a .tflite; a .pte hardly shrinks.")]
+    "--precision", help="Of fp32, fp16, int8, mixed; comma-separated. fp16 halves a .tflite; a .pte hardly shrinks. "
+                      "mixed: a .pte with large maps in half precision, small ones in int8.")]
 LabelsOption = Annotated[Path | None, typer.Option("--labels", metavar="FILE", help="Class names, one a line.")]
 InputSizeOption = Annotated[int | None, typer.Option(
     "--input-size", min=1, help="Side of the square input in pixels; the model's own by default.", show_default=False)]

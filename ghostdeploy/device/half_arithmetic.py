@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ghostdeploy.lowering.artifact import Format, Precision
+from ghostdeploy.lowering.artifact import HALF, Format, Precision
 
 # As Linux names it in /proc/cpuinfo (ARMv8.2-A FEAT_FP16, vectors). Cortex-A75 and A55 were the first to have it.
 CPU_FEATURES: Final = ("asimdhp",)
@@ -30,7 +30,7 @@ class Arithmetic:
 
 def arithmetic(format: Format, precision: Precision) -> Arithmetic | None:
     """Half precision, where an artifact is computed in it on phones; else None."""
-    if precision != "fp16" or format == "onnx":
+    if precision not in HALF or format == "onnx":
         return None
     return Arithmetic("float16", "runtime" if format == "tflite" else "file", CPU_FEATURES)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from ghostdeploy.quantisation.sensitivity import Choice
 
 Format = Literal["pte", "tflite", "onnx"]
-Precision = Literal["fp32", "fp16", "int8"]
+Precision = Literal["fp32", "fp16", "int8", "mixed"]
+# "mixed" is half precision on large maps and int8 on small ones (mixed.py). These are computed in half precision, at
+# least in part, and those have steps that are read off real images.
+HALF: Final[tuple[Precision, ...]] = ("fp16", "mixed")
+CALIBRATED: Final[tuple[Precision, ...]] = ("int8", "mixed")
 Layout = Literal["nchw", "nhwc", "channels_last", "plain"]
 
 
@@ -64,7 +68,7 @@ class Lowered:
     Attributes:
         passes: what each rewrite changed, in the order they ran.
         stretches: of a `.tflite`, which of its operators belong to which block of the model, in their order.
-        int8: of an int8 artifact, what was decided, and the graph that torch runs with the same steps.
+        int8: of an artifact in int8 or mixed, what was decided, and the graph that torch runs with the same steps.
     """
 
     format: Format

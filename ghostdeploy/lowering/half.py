@@ -24,36 +24,67 @@ def copied(module: GraphModule, value: Node, dtype: torch.dtype) -> Node:
     return emit(module, aten._to_copy.default, value, dtype=dtype)
 
 
-def halve(module: GraphModule, example: graph.Example, cast: Cast = copied, wide: Collection[object] = ()) -> None:
-    """Turn every float32 constant of `module` into float16, in place, and cast at its inputs and outputs.
+def halve(module: GraphModule, example: graph.Example, cast: Cast = copied, wide: Collection[object] = (),
+          part: Collection[Node] | None = None) -> None:
+    """Turn the float32 constants of `module` into float16, in place, and cast at its inputs and outputs.
 
     XNNPACK then computes in half precision: natively from ARMv8.2 on, by conversion on x86 with F16C.
 
     Args:
         cast: writes the casts.
         wide: operators of one input that go on computing in float32, between two casts.
+        part: the operators to compute in float16, where not all are; what they depend on has to be among them.
 
     Raises:
         UnsupportedOperator: a constant or an operator has no float16 form; named.
     """
-    for name, value in list(module.named_buffers()) + list(module.named_parameters()):
-        if value.dtype == torch.float32:
-            _set(module, name, as_half(name, value))
-    _cast_at_borders(module, cast)
-    for node in [node for node in module.graph.nodes if node.target in wide]:
-        _widen(module, node, cast)
+    chosen = [node for node in module.graph.nodes
+              if (node.op == "call_function" if part is None else node in part)]
+    inside = set(chosen)
+    _halve_constants(module, inside)
+    for node in [*module.graph.find_nodes(op="placeholder"), *chosen]:
+        given = node.op == "call_function"
+        readers = [reader for reader in node.users if (reader in inside) is not given]
+        _cast_for(module, node, readers, torch.float32 if given else torch.float16, cast)
+    for node in chosen:
+        if node.target in wide:
+            _widen(module, node, cast)
     graph.clean(module)
     try:
         Shapes().refresh(module, example)
     except RuntimeError as error:
         raise UnsupportedOperator("the graph mixes float16 and float32", first_sentence(error),
-                                  "export with --precision fp32") from None
+                                  "export with another precision") from None
     for node in module.graph.nodes:
         value = node.meta.get("val")
-        if (node.op == "call_function" and isinstance(value, torch.Tensor) and value.dtype == torch.float32
+        if (node in inside and isinstance(value, torch.Tensor) and value.dtype == torch.float32
                 and "border" not in node.meta):
             raise UnsupportedOperator(f"{node.target} (node {node.name}) computes in float32 by itself",
                                       "an fp16 program needs float16 throughout", "export with --precision fp32")
+
+
+def _halve_constants(module: GraphModule, readers: Collection[Node]) -> None:
+    """In float16 for `readers`; others go on reading float32."""
+    for node in list(module.graph.find_nodes(op="get_attr")):
+        value = graph.constant(module, node)
+        inside = [reader for reader in node.users if reader in readers]
+        if value is None or value.dtype != torch.float32 or not inside:
+            continue
+        name = str(node.target)
+        with module.graph.inserting_before(node):
+            half = graph.new_constant(module, f"{name.replace('.', '_')}_half", as_half(name, value))
+        for reader in inside:
+            reader.replace_input_with(node, half)
+
+
+def _cast_for(module: GraphModule, node: Node, readers: list[Node], dtype: torch.dtype, cast: Cast) -> None:
+    """Let `readers` read a cast of `node`."""
+    if not readers:
+        return
+    with module.graph.inserting_after(node):
+        other = cast(module, node, dtype)
+    for reader in readers:
+        reader.replace_input_with(node, other)
 
 
 def as_half(name: str, value: torch.Tensor) -> torch.Tensor:
@@ -68,30 +99,6 @@ def as_half(name: str, value: torch.Tensor) -> torch.Tensor:
                                   f"its largest magnitude is {largest:.3g}, float16 ends at {HALF_LIMIT:.0f}",
                                   "export with --precision fp32")
     return value.detach().to(torch.float16)
-
-
-def _set(module: GraphModule, name: str, value: torch.Tensor) -> None:
-    parent, _, leaf = name.rpartition(".")
-    owner = module.get_submodule(parent)
-    owner._parameters.pop(leaf, None)
-    owner._buffers.pop(leaf, None)
-    owner.register_buffer(leaf, value)
-    for node in module.graph.find_nodes(op="get_attr", target=name):
-        node.meta["val"] = value.to("meta")
-
-
-def _cast_at_borders(module: GraphModule, cast: Cast) -> None:
-    for node in list(module.graph.nodes):
-        if node.op == "placeholder" and node.users:
-            readers = list(node.users)
-            with module.graph.inserting_after(node):
-                half = cast(module, node, torch.float16)
-            for reader in readers:
-                reader.replace_input_with(node, half)
-        elif node.op == "output":
-            with module.graph.inserting_before(node):
-                for result in list(node.all_input_nodes):
-                    node.replace_input_with(result, _border(cast(module, result, torch.float32)))
 
 
 def _widen(module: GraphModule, node: Node, cast: Cast) -> None:

@@ -10,11 +10,16 @@ from dataclasses import dataclass
 class Site:
     """A place where an alternative applies, as far as its cost depends on it: equal sites cost the same.
 
-    `pass_name` is the pass's name, `shape` the numbers that its `site` documents.
+    `pass_name` is the pass's name, `shape` the numbers that its `site` documents: height and width of a map, then more.
     """
 
     pass_name: str
     shape: tuple[int, ...]
+
+    @property
+    def side(self) -> int:
+        """The larger side of its map."""
+        return max(self.shape[:2])
 
 
 Wanted = Callable[[Site], bool]

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, get_args
 
 import torch
 from executorch.exir import EdgeCompileConfig, ExecutorchBackendConfig, to_edge_transform_and_lower
-from torch.fx import GraphModule
+from torch.fx import GraphModule, Node
 
 from ghostdeploy import collector
 from ghostdeploy.errors import GhostdeployError, LoweringFailed, UsageError
 from ghostdeploy.graph import Example, copy_of, inputs
 from ghostdeploy.heap import give_back
-from ghostdeploy.lowering.artifact import Lowered, Precision, RuntimeNeed
+from ghostdeploy.lowering.artifact import CALIBRATED, HALF, Lowered, Precision, RuntimeNeed
 from ghostdeploy.lowering.exactness import require_exact_forms
 from ghostdeploy.lowering.executorch.delegation import delegation
 from ghostdeploy.lowering.executorch.int8 import INT8
@@ -25,6 +25,7 @@ from ghostdeploy.lowering.executorch.provenance import forget
 from ghostdeploy.lowering.executorch.rewrites import for_plugin, rewrites
 from ghostdeploy.lowering.executorch.shortcuts import shortcuts, tested
 from ghostdeploy.lowering.half import halve
+from ghostdeploy.lowering.mixed import in_half, largest_in_int8
 from ghostdeploy.lowering.operators import require_aten
 from ghostdeploy.lowering.passes import run
 from ghostdeploy.lowering.site import Wanted, nowhere
@@ -43,11 +44,11 @@ def lower_pte(graph: GraphModule, example: Example, precision: Precision = "fp32
     Args:
         graph: what `trace` or `fuse` returns; not modified.
         example: an input of the graph, NCHW float32; the program takes this shape, and this memory format, alone.
-        precision: fp32; int8: weights and arithmetic in int8 between float32 inputs and outputs; or fp16: weights
-            rounded to half precision and arithmetic in it, between float32 inputs and outputs. An fp16 file shrinks
-            only by the linear layers: ExecuTorch 1.4 stores the weights of convolutions in float32 whatever their type,
-            and refuses to load them in float16 ("Failed to load method forward, error: 0x:1" when its visitor was made
-            to write them).
+        precision: fp32; int8: weights and arithmetic in int8 between float32 inputs and outputs; mixed: in half
+            precision on large maps and in int8 on small ones (`mixed`); or fp16: weights rounded to half precision and
+            arithmetic in it, between float32 inputs and outputs. An fp16 file shrinks only by the linear layers:
+            ExecuTorch 1.4 stores the weights of convolutions in float32 whatever their type, and refuses to load them
+            in float16 ("Failed to load method forward, error: 0x:1" when its visitor was made to write them).
         calibration: inputs to find the steps of int8 with, and how often answers have to stay the same.
         wanted: where to apply the rewrites that pay at some shapes only; see `ghostdeploy.tuning.Profile`.
         plugin: write nearest 2x upsampling and casts to half precision through ExecuTorch's registries (`nearest`,
@@ -58,13 +59,13 @@ def lower_pte(graph: GraphModule, example: Example, precision: Precision = "fp32
         The .pte and what is inside. Inputs are called `input`, outputs `output`, `output_1`, ...
 
     Raises:
-        UsageError: another precision, or int8 without calibration.
+        UsageError: another precision, int8 or mixed without calibration, or mixed where no map is small.
         UnsupportedOperator: neither XNNPACK nor the runtime has an operator of the graph, or it has no fp16 form.
         LoweringFailed: ExecuTorch's own lowering failed; its first sentence is the reason.
     """
-    if precision not in ("fp32", "fp16", "int8"):
-        raise UsageError(f"no {precision} lowering to .pte", "", "choose fp32, fp16 or int8")
-    inputs_of_int8 = required(calibration) if precision == "int8" else None
+    if precision not in get_args(Precision):
+        raise UsageError(f"no {precision} lowering to .pte", "", f"choose from {', '.join(get_args(Precision))}")
+    inputs_of_int8 = required(calibration) if precision in CALIBRATED else None
     require_aten(graph, "ExecuTorch")
     with collector.set_aside(), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside torch and ExecuTorch; nothing that a user could act on
@@ -93,7 +94,7 @@ class _Way:
 
 def _ways(graph: GraphModule, plugin: bool, precision: Precision) -> Iterator[_Way]:
     """The fastest first; the last one is the stock lowering."""
-    useful = plugin and plugin_available() and (precision == "fp16" or any(map(for_plugin, graph.graph.nodes)))
+    useful = plugin and plugin_available() and (precision in HALF or any(map(for_plugin, graph.graph.nodes)))
     if tested():
         yield _Way(useful, True, "where its idle work is left out")
     if useful:
@@ -109,8 +110,12 @@ def _lowered(graph: GraphModule, example: Example, precision: Precision, progres
     outcomes = run(rewrites(plugin, wanted, precision), module, example)
     if precision == "fp16":
         _halve(module, example, plugin)
-    int8 = None if calibration is None else _in_int8(module, calibration, progress)
-    module = module if int8 is None else copy_of(int8.simulation)
+    int8 = None
+    if calibration is not None:
+        int8 = _in_int8(module, calibration, largest_in_int8(example) if precision == "mixed" else None, progress)
+        module = copy_of(int8.simulation)
+    if precision == "mixed":
+        _halve(module, example, plugin, in_half(module, largest_in_int8(example)))
     forget(module)
     progress.stage("partition and serialise for XNNPACK")
     takes, gives = input_specs(module), output_specs(module)
@@ -133,17 +138,25 @@ def _lowered(graph: GraphModule, example: Example, precision: Precision, progres
                    tuple((o.name, o.changed) for o in outcomes), int8=int8)
 
 
-def _halve(module: GraphModule, example: Example, plugin: bool) -> None:
+def _halve(module: GraphModule, example: Example, plugin: bool, part: Collection[Node] | None = None) -> None:
     if not plugin:
-        halve(module, example)
+        halve(module, example, part=part)
         return
     from ghostdeploy.lowering.executorch.half_casts import WIDE, converted
 
-    halve(module, example, converted, WIDE)
+    halve(module, example, converted, WIDE, part)
 
 
-def _in_int8(module: GraphModule, calibration: Calibration, progress: Progress) -> Choice:
+def _in_int8(module: GraphModule, calibration: Calibration, largest: int | None, progress: Progress) -> Choice:
+    """What to compute in int8: all that ExecuTorch can, or of it what makes no map of more than `largest` a side."""
     from ghostdeploy.quantisation.sensitivity import chosen  # takes a second to import
 
     progress.stage("decide the steps of int8")
-    return chosen(module, calibration, INT8, progress)
+    half = frozenset[Node]() if largest is None else in_half(module, largest)
+    backend = replace(INT8, takes=lambda node: node not in half and INT8.takes(node))
+    found = chosen(module, calibration, backend, progress)
+    if half and not found.plan.int8:
+        raise UsageError("nothing is left to be computed in int8",
+                         f"no map behind the large ones is {largest} pixels a side or smaller",
+                         "export with --precision fp16")
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch.fx import Node
 
-from ghostdeploy.lowering.artifact import Precision
+from ghostdeploy.lowering.artifact import CALIBRATED, HALF, Precision
 from ghostdeploy.lowering.passes import (
     AdaptivePoolAsPool,
     AttentionAsProducts,
@@ -55,19 +55,19 @@ def rewrites(plugin: bool, wanted: Wanted = nowhere, precision: Precision = "fp3
         SplitProjection(),
         LoosenViews(),
         NormAffineIntoLinear(),
-        LayerNormAsProducts(half=precision == "fp16"),
+        LayerNormAsProducts(half=precision in HALF),
         AttentionAsProducts(),
         MergePermutes(),
         SelectAsSlice(),
         SpellAsView(),
         KeepdimMean(),
         AdaptivePoolAsPool(),
-        AveragePoolAsDepthwise("every" if precision == "int8" else "counted"),
+        AveragePoolAsDepthwise("every" if precision in CALIBRATED else "counted"),
         WideDepthwiseAsSum(),
         ExcludeEmptyPadding(),
         DropCeilMode(),
         SplitAsSlices(),
-        FloatScalars(constants=precision == "fp16"),
+        FloatScalars(constants=precision in HALF),
         SpellHardtanhLimits(),
         HardSigmoidAsClamp(unit=True),
         SiluAsProduct(),

@@ -1,0 +1,57 @@
+"""Half precision on large maps, int8 on small ones: which nodes of a graph are computed in which.
+
+Of arm64 instructions depthwise convolutions and products take more in int8 than in half precision, matrix products
+fewer: in GhostNetV3 1.0x 23.1 against 15.1 million of the former, 25.4 against 31.4 of the latter (docs/arm.md). Maps
+are large where channels are few, so the two part by the size of maps: 47.9 million together, 53.6 in half precision and
+54.2 in int8 alone.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch.fx import GraphModule, Node
+
+from ghostdeploy.graph import Example, inputs
+from ghostdeploy.lowering.site import Site, Wanted
+
+# Maps of a sixteenth of the input's side and smaller are computed in int8: 14x14 of 224. By blocks (docs/limits-arm.md)
+# GhostNetV3 1.0x is cheaper in int8 from there on, MobileNetV2 hardly dearer than with maps of an eighth besides.
+SHARE: Final = 16
+
+
+def largest_in_int8(example: Example) -> int:
+    """Side of the largest maps that are computed in int8."""
+    return max(max(value.shape[2:], default=0) for value in inputs(example)) // SHARE
+
+
+def in_half(module: GraphModule, above: int) -> frozenset[Node]:
+    """What is computed in half precision: every operator that makes a map of more than `above` a side, and all that it
+    depends on, gates among it; so nothing goes back from int8 to half.
+
+    Quantising and dequantising nodes, where there are any already, are not.
+    """
+    found: set[Node] = set()
+    for node in reversed(module.graph.nodes):
+        if node.op == "call_function" and not _converts(node) and (
+                _side(node) > above or any(user in found for user in node.users)):
+            found.add(node)
+    return frozenset(found)
+
+
+def by_map(half: Wanted, int8: Wanted, above: int) -> Wanted:
+    """Where to rewrite: as in half precision on maps of more than `above` a side, as in int8 on others."""
+    def wanted(site: Site) -> bool:
+        return (half if site.side > above else int8)(site)
+
+    return wanted
+
+
+def _side(node: Node) -> int:
+    value = node.meta.get("val")
+    return max(value.shape[2:]) if isinstance(value, torch.Tensor) and value.dim() == 4 else 0
+
+
+def _converts(node: Node) -> bool:
+    return isinstance(node.target, torch._ops.OpOverload) and node.target.namespace == "quantized_decomposed"
