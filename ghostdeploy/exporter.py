@@ -23,8 +23,6 @@ from ghostdeploy.fusion import Fused, fuse
 from ghostdeploy.heap import give_back
 from ghostdeploy.loading import at_size
 from ghostdeploy.lowering.artifact import CALIBRATED, Format, Lowered, Precision
-from ghostdeploy.lowering.mixed import by_map, largest_in_int8
-from ghostdeploy.lowering.site import Wanted
 from ghostdeploy.model import Model, Weights
 from ghostdeploy.parity import ArtifactUnderTest, Parity, check, limit_for
 from ghostdeploy.photos import real_photos
@@ -38,6 +36,7 @@ from ghostdeploy.reference import Reference, reference
 from ghostdeploy.simulation import HalfPrecision, simulated_error
 from ghostdeploy.trace import evaluating
 from ghostdeploy.tuning import Target
+from ghostdeploy.tuning.wanted import wanted_in
 from ghostdeploy.writing import temporary_directory
 
 
@@ -192,7 +191,7 @@ def _lower(model: Model, graph: GraphModule, example: torch.Tensor, labels: Labe
            precision: Precision, format_: Format, images: CalibrationImages | None, progress: Progress) -> Lowered:
     # Imported here: each backend takes a second or more to import, and an export may need only one.
     calibration = images.for_lowering(plan.agreement) if images is not None and precision in CALIBRATED else None
-    wanted = _wanted(plan, precision, format_, example)
+    wanted = wanted_in(plan.profile, format_, precision, example)
     told = SILENT if plan.agreement is None else progress      # minutes, where each layer is looked at
     if format_ == "pte":
         from ghostdeploy.lowering.executorch import lower_pte
@@ -208,13 +207,6 @@ def _lower(model: Model, graph: GraphModule, example: torch.Tensor, labels: Labe
     metadata = metadata_for(model, labels, plan.embed_preprocessing)
     return lower_tflite(graph, example, precision, metadata, told, wanted=wanted, calibration=calibration,
                         phones=plan.target == "android")
-
-
-def _wanted(plan: Plan, precision: Precision, format_: Format, example: torch.Tensor) -> Wanted:
-    """Where the plan's profile wants alternatives; it knows of precisions by themselves."""
-    if precision != "mixed":
-        return plan.profile.wanted(format_, precision)
-    return by_map(plan.profile.wanted(format_, "fp16"), plan.profile.wanted(format_, "int8"), largest_in_int8(example))
 
 
 def _require_delegation(lowered: Lowered, least: float | None) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 import torch
 from torch import nn
 
-from ghostdeploy.lowering.artifact import Format, Precision
+from ghostdeploy.lowering.artifact import CALIBRATED, Format, Precision
 from ghostdeploy.quantisation import Calibration
 
 Export = Callable[[nn.Module, torch.Tensor, Path], None]
@@ -42,12 +42,13 @@ def _ours(format: Format, precision: Precision) -> Export:
     def export(module: nn.Module, example: torch.Tensor, path: Path) -> None:
         from ghostdeploy.fusion import fuse
         from ghostdeploy.tuning import shipped
+        from ghostdeploy.tuning.wanted import wanted_in
 
-        wanted = shipped("android").wanted(format, precision)
+        wanted = wanted_in(shipped("android"), format, precision, example)
         graph = fuse(module, example).module
         # Costs hardly depend on steps, so one made-up input gives them: around zero, as normalised photographs are.
         made_up = torch.randn(example.shape, generator=torch.Generator().manual_seed(0))
-        calibration = Calibration((made_up,)) if precision == "int8" else None
+        calibration = Calibration((made_up,)) if precision in CALIBRATED else None
         if format == "pte":
             from ghostdeploy.lowering.executorch import lower_pte
 
@@ -80,5 +81,6 @@ CONTESTANTS: Final = (
     Contestant("ours .pte", "pte", "int8", _ours("pte", "int8"), ours=True),
     Contestant("ours .tflite", "tflite", "int8", _ours("tflite", "int8"), ours=True),
     Contestant("stock ExecuTorch, fused by us", "pte", "int8", _peer("executorch", "fused_int8")),
+    Contestant("ours .pte", "pte", "mixed", _ours("pte", "mixed"), ours=True),
 )
 OURS: Final = tuple(contestant for contestant in CONTESTANTS if contestant.ours)

@@ -9,7 +9,8 @@ from benchmarks.arm.contestants import CONTESTANTS, OURS
 from benchmarks.arm.result import ArmResult, ModelRows, Row
 from ghostdeploy.lowering.artifact import Precision
 
-LANES: Final[dict[Precision, int]] = {"fp32": 4, "fp16": 8, "int8": 16}      # multiply-adds of one FMLA, or SDOT
+# Multiply-adds of one FMLA, or SDOT; of mixed the larger number, which its int8 part has.
+LANES: Final[dict[Precision, int]] = {"fp32": 4, "fp16": 8, "int8": 16, "mixed": 16}
 
 WHEREABOUTS = (
     "Million instructions by kind of function. The libraries have no symbols: a function's kind is read off the mix of "
@@ -26,9 +27,10 @@ def markdown(result: ArmResult) -> str:
         "(a rewrite of five taps depends on their values), batch 1, one thread, the emulated CPU is "
         f"{result.cpu}. Counted on {result.created[:10]} with ghostdeploy {result.ghostdeploy}, torch {result.torch}, "
         f"{_versions(result)}{_others(result)}. Outputs are not compared here; `make bench-peers` compares them.\n\n"
-        "The floor is what the multiply-adds alone need: MACs / 4 in fp32, MACs / 8 in fp16, MACs / 16 in int8. In "
-        "brackets: size of the file in MB. Stock int8 is PT2E with XNNPACKQuantizer. ONNX Runtime is its arm64 wheel "
-        "for Linux, with all graph optimisations.")
+        "The floor is what the multiply-adds alone need: MACs / 4 in fp32, MACs / 8 in fp16, MACs / 16 in int8 and "
+        "in mixed, which is int8 on maps of a sixteenth of the input's side and smaller, and half precision on larger "
+        "ones. In brackets: size of the file in MB. Stock int8 is PT2E with XNNPACKQuantizer. ONNX Runtime is its "
+        "arm64 wheel for Linux, with all graph optimisations.")
     parts = [head, *(_table(result.models, precision) for precision in LANES), _whereabouts(result.models),
              _failures(result.models)]
     return "\n\n".join(filter(None, parts)) + "\n"
