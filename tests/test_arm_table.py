@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,6 +83,23 @@ def test_rows_of_others_come_from_an_earlier_count_and_the_document_says_so() ->
     text = markdown(replace(earlier, created="2026-02-03", models=(merged,), others_counted=earlier.created))
     assert "Counted on 2026-02-03" in text and "all but ours come from a count of 2026-01-02" in text
     assert "all but ours" not in markdown(earlier)
+
+
+def test_ours_can_be_counted_in_some_precisions_alone_and_the_document_says_so() -> None:
+    earlier, ours = made_up(), counted_now()
+    ours = replace(ours, rows=tuple(row for row in ours.rows if row.precision == "mixed"))
+    merged = with_others(ours, earlier, "cortex-a76")
+    assert [(row == then) for row, then in zip(merged.rows, earlier.models[0].rows, strict=True)] == [
+        contestant.precision != "mixed" for contestant in CONTESTANTS]
+    text = markdown(replace(earlier, models=(merged,), others_counted=earlier.created, recounted=("mixed",)))
+    assert "all but ours in mixed come from a count of 2026-01-02" in text
+
+
+@pytest.mark.parametrize("words", [["--recount", "mixed"], ["--recount", "int4", "--others-from", "docs/arm.json"]])
+def test_what_cannot_be_recounted_is_refused(words: list[str], tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "benchmarks.arm", *words, "-o", str(tmp_path / "arm.json")],
+                          cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "--recount" in done.stderr and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("change", "why"), [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 
@@ -17,6 +17,8 @@ from benchmarks.models import MODELS, QUICK
 from ghostdeploy.cli.options import names
 from ghostdeploy.device import records
 from ghostdeploy.device.android import qemu
+from ghostdeploy.errors import UsageError
+from ghostdeploy.lowering.artifact import Precision
 
 
 def bench(
@@ -26,6 +28,8 @@ def bench(
     store: Annotated[Path, typer.Option(metavar="DIR", help="Where counts are kept.")] = Path("build/bench-arm"),
     others_from: Annotated[Path | None, typer.Option(metavar="FILE", help=(
         "An earlier result: the rows of others are taken from it, ours alone are counted."))] = None,
+    recount: Annotated[str, typer.Option(metavar="A,B", help=(
+        "With --others-from: the precisions in which ours are counted; all by default."))] = "",
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="JSON; Markdown goes beside it.")
                       ] = Path("out/arm.json"),
 ) -> None:
@@ -34,8 +38,12 @@ def bench(
     Random weights. A run that was stopped goes on where it was.
     """
     earlier = None if others_from is None else ArmResult.load(others_from)
+    precisions = names(recount)
+    if not set(precisions) <= set(get_args(Precision)) or (precisions and earlier is None):
+        raise UsageError(f"--recount {recount} cannot be", "it names precisions of ours, beside the rows of an earlier "
+                         "result", f"choose from {', '.join(get_args(Precision))}, and give --others-from")
     result = compare(names(models) or (QUICK if quick else MODELS), cpu, store,
-                     lambda line: typer.echo(line, err=True), earlier)
+                     lambda line: typer.echo(line, err=True), earlier, cast("tuple[Precision, ...]", precisions))
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(records.to_json(result), indent=2) + "\n")
     text = markdown(result)

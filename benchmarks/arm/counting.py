@@ -24,6 +24,7 @@ from ghostdeploy.device import records
 from ghostdeploy.device.arm_instructions import Instructions, attribute
 from ghostdeploy.errors import GhostdeployError
 from ghostdeploy.fusion import fuse
+from ghostdeploy.lowering.artifact import Precision
 from ghostdeploy.version import VERSION
 
 DEADLINE_S = 900.0
@@ -32,22 +33,24 @@ SOURCES = ("ghostdeploy", "benchmarks/arm", "android_bench")
 
 
 def compare(models: Sequence[str], cpu: str, store: Path, say: Callable[[str], None],
-            earlier: ArmResult | None = None) -> ArmResult:
+            earlier: ArmResult | None = None, recounted: Sequence[Precision] = ()) -> ArmResult:
     """Count what is not in the directory `store` yet; say what goes on.
 
     Args:
         earlier: where the rows of others come from, so that ours alone are counted.
+        recounted: the precisions in which they are; ours in others come from there too. None: all.
 
     Raises:
         UsageError: those rows do not belong beside what is counted now.
     """
-    contestants = CONTESTANTS if earlier is None else OURS
+    contestants = CONTESTANTS if earlier is None else [
+        each for each in OURS if not recounted or each.precision in recounted]
     found = (_model(model, contestants, cpu, store, say) for model in models)
     if earlier is not None:
         found = (with_others(rows, earlier, cpu) for rows in found)
     return ArmResult(1, datetime.now(UTC).isoformat(timespec="seconds"), VERSION, torch.__version__,
                      "arm64 instructions per inference, not time", "random", cpu, tuple(found),
-                     None if earlier is None else earlier.others_counted or earlier.created)
+                     None if earlier is None else earlier.others_counted or earlier.created, tuple(recounted))
 
 
 def _model(model: str, contestants: Sequence[Contestant], cpu: str, store: Path,

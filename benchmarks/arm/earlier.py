@@ -1,8 +1,8 @@
-"""The rows of others out of an earlier result, where only ours has changed.
+"""The rows of others, and of ours in some precisions, out of an earlier result, where only the rest has changed.
 
 Counts repeat (ONNX Runtime's within 1 %), so an old one is as good as a new one as long as nothing that it depends on
 has changed. What can be checked is: the emulated CPU, the emulator, torch, the runtimes' libraries, and the network.
-That fusion and the others' exporters are what they were is the caller's word.
+That fusion and the exporters of these rows are what they were is the caller's word.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ghostdeploy.errors import UsageError
 
 
 def with_others(ours: ModelRows, earlier: ArmResult, cpu: str) -> ModelRows:
-    """`ours` with everyone else's rows of the same model, in the order of the contestants.
+    """`ours` with all other rows of the same model, in the order of the contestants.
 
     Raises:
         UsageError: `earlier` lacks a row, or was counted under other conditions.
@@ -37,7 +37,7 @@ def _rows(ours: ModelRows, then: ModelRows) -> Iterator[Row]:
     before = {(row.contestant, row.precision): row for row in then.rows}
     for contestant in CONTESTANTS:
         key = (contestant.name, contestant.precision)
-        if contestant.ours:
+        if key in now:
             yield now[key]
         elif key not in before:
             raise _unfit(f"it has no {contestant.name} in {contestant.precision} of {ours.model}")

@@ -42,7 +42,8 @@ class ModelRows:
 class ArmResult:
     """The comparison: a proxy, with random weights, on an emulated CPU.
 
-    `others_counted` is when, where the rows of others were not counted with ours but come from an earlier result.
+    `others_counted` is when, where the rows of others were not counted with ours but come from an earlier result, and
+    `recounted` the precisions in which ours were counted; of other precisions they come from there too. Empty: all.
     """
 
     schema_version: Literal[1]
@@ -54,6 +55,7 @@ class ArmResult:
     cpu: str
     models: tuple[ModelRows, ...]
     others_counted: str | None = None
+    recounted: tuple[Precision, ...] = ()
 
     @classmethod
     def load(cls, path: Path) -> ArmResult:

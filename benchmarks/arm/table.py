@@ -39,7 +39,8 @@ def markdown(result: ArmResult) -> str:
 def _others(result: ArmResult) -> str:
     if result.others_counted is None:
         return ""
-    return f"; all but ours come from a count of {result.others_counted[:10]}, in the same runtimes"
+    ours = f"ours in {', '.join(result.recounted)}" if result.recounted else "ours"
+    return f"; all but {ours} come from a count of {result.others_counted[:10]}, in the same runtimes"
 
 
 def _versions(result: ArmResult) -> str:
