@@ -17,6 +17,7 @@ from benchmarks.arm.earlier import with_others
 from benchmarks.arm.result import ArmResult, ModelRows, Row
 from benchmarks.arm.table import markdown
 from ghostdeploy.device import records
+from ghostdeploy.device.android.pinned import pinned
 from ghostdeploy.device.arm_instructions import Instructions
 from ghostdeploy.device.runtimes.base import RuntimeInfo
 from ghostdeploy.errors import ResultInvalid, UsageError
@@ -24,8 +25,8 @@ from ghostdeploy.errors import ResultInvalid, UsageError
 
 def made_up() -> ArmResult:
     """Every contestant has a figure, but litert-torch."""
-    runtimes = {"pte": RuntimeInfo("executorch", "0.9.3", "cd" * 32),
-                "tflite": RuntimeInfo("tflite", "2.14.0", "ab" * 32),
+    runtimes = {"pte": RuntimeInfo("executorch", "0.9.3", pinned("executorch").libraries["arm64-v8a"].sha256),
+                "tflite": RuntimeInfo("tflite", "2.14.0", pinned("tflite").libraries["arm64-v8a"].sha256),
                 "onnx": RuntimeInfo("onnxruntime", onnxruntime.VERSION, "ef" * 32)}
     rows = tuple(
         Row(of.name, of.format, of.precision, None, None, "no environment") if of.name == "litert-torch" else
@@ -42,7 +43,7 @@ def test_it_is_called_a_proxy_and_never_a_time() -> None:
     text = markdown(made_up())
     assert "A proxy" in text and "not time" in text and "Weights are random" in text
     assert " ms" not in text and "latency" not in text
-    assert "qemu 7.2" in text and "tflite 2.14.0 (sha256 abababababab)" in text and "cortex-a76" in text
+    assert "qemu 7.2" in text and "tflite 2.14.0 (sha256 36c7443b" in text and "cortex-a76" in text
 
 
 def test_figures_floors_and_gaps() -> None:

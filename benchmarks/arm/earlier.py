@@ -14,6 +14,8 @@ import torch
 from benchmarks.arm import onnxruntime
 from benchmarks.arm.contestants import CONTESTANTS
 from benchmarks.arm.result import ArmResult, ModelRows, Row
+from ghostdeploy.device.android.pinned import pinned
+from ghostdeploy.device.arm_instructions.emulated import runtime_of
 from ghostdeploy.errors import UsageError
 
 
@@ -47,17 +49,17 @@ def _rows(ours: ModelRows, then: ModelRows) -> Iterator[Row]:
 
 
 def _same_runtime(row: Row, ours: ModelRows) -> None:
-    """Raises: UsageError, where the others' runtime or emulator is another than the one that ours were counted in."""
+    """Raises: UsageError, where the runtime or emulator of a row is another than what ours were, or would be, counted
+    in."""
     then = row.instructions
     if then is None:
         return
+    mine = [each.instructions for each in ours.rows if each.instructions is not None]
     if row.format == "onnx":
         same = then.runtime.version == onnxruntime.VERSION
     else:
-        same = (then.runtime, then.emulator) in {
-            (mine.instructions.runtime, mine.instructions.emulator) for mine in ours.rows
-            if mine.format == row.format and mine.instructions is not None}
-    if not same:
+        same = then.runtime.sha256 == pinned(runtime_of(row.format)).libraries["arm64-v8a"].sha256
+    if not same or then.emulator not in {each.emulator for each in mine}:
         raise _unfit(f"{row.contestant} was counted in {then.runtime.name} {then.runtime.version} under "
                      f"{then.emulator}, which is not what is here now")
 
