@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -37,26 +38,29 @@ def trained(
         data = open_set(fetch(progress=progress))
         images = fetch(Path(scratch) / "images", folders=True, limit=calibration, progress=progress) / "train"
         model = ghostdeploy.load(weights)
-        bundle = ghostdeploy.export(model, Path(scratch) / "bundle", precisions=("fp32", "fp16", "int8"),
-                                    calibration=images, progress=progress)
-        found = accuracy(model, bundle, data.test, count, progress=progress)
-        text = markdown(weights, bundle, found, calibration)
+        bundles = (ghostdeploy.export(model, Path(scratch) / "both", precisions=("fp32", "fp16", "int8"),
+                                      calibration=images, progress=progress),
+                   ghostdeploy.export(model, Path(scratch) / "pte", formats=("pte",), precisions=("mixed",),
+                                      calibration=images, progress=progress))
+        found = [each for bundle in bundles for each in accuracy(model, bundle, data.test, count, progress=progress)]
+        text = markdown(weights, bundles, found, calibration)
     make_directory(output.parent)
     write_whole(output, text)
     sys.stdout.write(text)
 
 
-def markdown(weights: Path, bundle: Bundle, found: tuple[Accuracy, ...], calibration: int) -> str:
+def markdown(weights: Path, bundles: Sequence[Bundle], found: Sequence[Accuracy], calibration: int) -> str:
     """One row for the checkpoint and one for each artifact."""
-    sizes = {artifact.file.name: artifact.size for artifact in bundle.artifacts}
+    bundle = bundles[0]
+    sizes = {artifact.file.name: artifact.size for each in bundles for artifact in each.artifacts}
     sizes["checkpoint"] = weights.stat().st_size
     lines = [f"# {weights.name}", "",
              f"{bundle.name} at {bundle.preprocessing.input_size} pixels on {found[0].images} test images of CIFAR-10; "
-             f"int8 calibrated with {calibration} training images, of which one in four was kept back. Every artifact "
+             f"int8 and mixed calibrated with {calibration} training images, of which one in four was kept back. Every artifact "
              "ran in its own runtime on this machine.", "",
              "| | right | top-1 % | as the checkpoint % | MB |", "|---|---:|---:|---:|---:|"]
     lines += [f"| {each.name} | {each.right} | {100 * each.top1:.2f} | {100 * each.agreeing / each.images:.2f} | "
-              f"{sizes[each.name] / 1e6:.2f} |" for each in found]
+              f"{sizes[each.name] / 1e6:.2f} |" for each in dict.fromkeys(found)]
     return "\n".join(lines) + "\n"
 
 

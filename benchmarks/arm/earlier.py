@@ -49,8 +49,7 @@ def _rows(ours: ModelRows, then: ModelRows) -> Iterator[Row]:
 
 
 def _same_runtime(row: Row, ours: ModelRows) -> None:
-    """Raises: UsageError, where the runtime or emulator of a row is another than what ours were, or would be, counted
-    in."""
+    """Raises: UsageError, where a row has another runtime than what is pinned, or another emulator than ours have."""
     then = row.instructions
     if then is None:
         return

@@ -13,10 +13,12 @@ from torch.fx import GraphModule
 
 import ghostdeploy
 from ghostdeploy.device.arm_instructions import count
+from ghostdeploy.lowering.artifact import CALIBRATED
 from ghostdeploy.lowering.executorch import lower_pte
 from ghostdeploy.lowering.tflite import lower_tflite
 from ghostdeploy.quantisation import Calibration
 from ghostdeploy.tuning import shipped
+from ghostdeploy.tuning.wanted import wanted_in
 
 RECORD = Path(__file__).parents[1] / "instructions.toml"
 RECORDED = tomllib.loads(RECORD.read_text())
@@ -36,9 +38,9 @@ def fused(model: str) -> tuple[GraphModule, torch.Tensor]:
 def test_instructions_are_as_recorded(figure: dict[str, Any], tmp_path: Path) -> None:
     graph, example = fused(figure["model"])
     path = tmp_path / f"model.{figure['format']}"
-    wanted = shipped("android").wanted(figure["format"], figure["precision"])
+    wanted = wanted_in(shipped("android"), figure["format"], figure["precision"], example)
     made_up = torch.randn(example.shape, generator=torch.Generator().manual_seed(0))     # as photographs, around zero
-    calibration = Calibration((made_up,)) if figure["precision"] == "int8" else None
+    calibration = Calibration((made_up,)) if figure["precision"] in CALIBRATED else None
     path.write_bytes(LOWERINGS[figure["format"]](graph, example, figure["precision"], wanted=wanted,
                                                  calibration=calibration).data)
     found = count(path, figure["format"], cpu=RECORDED["cpu"], half_arithmetic=figure.get("half_arithmetic", False))
