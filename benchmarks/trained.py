@@ -56,8 +56,8 @@ def markdown(weights: Path, bundles: Sequence[Bundle], found: Sequence[Accuracy]
     sizes["checkpoint"] = weights.stat().st_size
     lines = [f"# {weights.name}", "",
              f"{bundle.name} at {bundle.preprocessing.input_size} pixels on {found[0].images} test images of CIFAR-10; "
-             f"int8 and mixed calibrated with {calibration} training images, of which one in four was kept back. Every artifact "
-             "ran in its own runtime on this machine.", "",
+             f"int8 and mixed calibrated with {calibration} training images, of which one in four was kept back. Every "
+             "artifact ran in its own runtime on this machine.", "",
              "| | right | top-1 % | as the checkpoint % | MB |", "|---|---:|---:|---:|---:|"]
     lines += [f"| {each.name} | {each.right} | {100 * each.top1:.2f} | {100 * each.agreeing / each.images:.2f} | "
               f"{sizes[each.name] / 1e6:.2f} |" for each in dict.fromkeys(found)]
