@@ -71,7 +71,7 @@ class Plan:
                              "give a number up to 1, with --precision int8 --keep-float auto")
         if "int8" in self.precisions and "onnx" in self.formats:
             raise UsageError("int8 is not written to .onnx", "", "export pte and tflite, or another precision")
-        if "mixed" in self.precisions and self.formats != ("pte",):
+        if "mixed" in self.precisions and set(self.formats) != {"pte"}:
             raise UsageError("mixed is written to .pte alone",
                              "TFLite's XNNPACK computes a graph in half precision as a whole or not at all",
                              "add --format pte, or choose fp16 or int8")
