@@ -195,3 +195,10 @@ def test_what_the_repository_shows_can_be_read_and_is_what_the_program_writes(na
         assert ratio is not None
         assert cells[model.title].startswith(
             f"`.{best.peer.removeprefix('ours-')}` {ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]")
+
+
+def test_the_table_of_all_peers_is_what_the_program_writes_and_has_all() -> None:
+    shown = PeersResult.load(ROOT / "docs" / "peers-all.json")
+    assert markdown(shown) == (ROOT / "docs" / "peers-all.md").read_text()
+    assert {entry.peer for model in shown.models for entry in model.entries} == {
+        peer.name for peer in PEERS if peer.runtime is not None}

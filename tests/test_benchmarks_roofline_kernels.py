@@ -21,9 +21,9 @@ def test_a_node_is_told_by_its_operator_and_its_weight(operator: str, weight: li
 
 
 def test_medians_are_taken_node_by_node() -> None:
-    measured = [(10.0, 1.0, 5.0), (30.0, 3.0, 7.0), (20.0, 2.0, 900.0)]
-    times = of([Run(whole, (("depthwise", first), ("depthwise", second))) for whole, first, second in measured])
-    assert times == (20_000.0, {"depthwise": 9_000.0})
+    measured = [(1.0, 5.0, 4.0), (3.0, 7.0, 4.0), (2.0, 900.0, 4.0)]
+    found = of([Run((("depthwise", first), ("depthwise", second), (REST, third))) for first, second, third in measured])
+    assert found == {"depthwise": 9_000.0, REST: 4_000.0}
 
 
 def test_nodes_belong_to_the_run_around_them() -> None:
@@ -31,7 +31,7 @@ def test_nodes_belong_to_the_run_around_them() -> None:
     events = [{"cat": "Session", "name": "model_run", "ts": 100, "dur": 50},
               {"cat": "Session", "name": "model_run", "ts": 10, "dur": 40},
               {**node, "ts": 20, "dur": 7}, {**node, "ts": 120, "dur": 9}]
-    assert runs(events) == [Run(40, ((SAME[0], 7),)), Run(50, ((SAME[0], 9),))]
+    assert runs(events) == [Run(((SAME[0], 7),)), Run(((SAME[0], 9),))]
 
 
 def test_a_small_model_from_end_to_end(tmp_path: Path) -> None:
@@ -40,5 +40,3 @@ def test_a_small_model_from_end_to_end(tmp_path: Path) -> None:
     assert all(found.whole_ns[side] > 0 for side in (OURS, THEIRS))
     for kind in ("depthwise", "other convolutions"):
         assert all(found.kinds[kind][side] > 0 for side in (OURS, THEIRS))
-    for side in (OURS, THEIRS):        # each node is counted once
-        assert sum(times[side] for times in found.kinds.values()) < 1.05 * found.whole_ns[side]
