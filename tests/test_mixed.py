@@ -127,6 +127,25 @@ def test_where_no_map_is_small_there_is_nothing_for_int8(samples: tuple[torch.Te
         lower_pte(graph, samples[0], "mixed", calibration=Calibration(samples))
 
 
+def test_where_no_map_is_large_there_is_nothing_for_half(samples: tuple[torch.Tensor, ...]) -> None:
+    """Patches of a transformer, whose heads of 4 by 8 are no maps though they have four dimensions."""
+    class Patches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed, self.head = nn.Conv2d(3, 16, 16, 16), nn.Linear(16, 7)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            tokens = self.embed(x).flatten(2).transpose(1, 2)
+            heads = tokens.reshape(1, 4, 2, 8).transpose(1, 2)
+            return self.head(heads.relu().transpose(1, 2).reshape(1, 4, 16).mean(1))
+
+    torch.manual_seed(0)
+    graph = graph_of(Patches().eval(), samples[0])
+    assert not in_half(graph, largest_in_int8(samples[0]))
+    with pytest.raises(UsageError, match="nothing to be computed in half precision"):
+        lower_pte(graph, samples[0], "mixed", calibration=Calibration(samples))
+
+
 def test_it_is_for_pte_alone_and_needs_images(samples: tuple[torch.Tensor, ...], images: Path) -> None:
     with pytest.raises(UsageError, match=r"mixed is written to \.pte alone"):
         Plan(formats=("pte", "tflite"), precisions=("mixed",), calibration=images)

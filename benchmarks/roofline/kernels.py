@@ -1,7 +1,8 @@
 """`python -m benchmarks.roofline.kernels`: how XNNPACK's kernels stand beside ONNX Runtime's in the same model.
 
 Both files hold the same fused graph. Both are timed as they are and profiled by their own runtimes, in turns in this
-process on one pinned core; so a model that is nothing but convolutions and still loses to ONNX Runtime shows by which of them.
+process on one pinned core; so a model that is nothing but convolutions and still loses to ONNX Runtime shows by which
+of them.
 """
 
 from __future__ import annotations

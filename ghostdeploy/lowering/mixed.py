@@ -13,7 +13,7 @@ from typing import Final
 import torch
 from torch.fx import GraphModule, Node
 
-from ghostdeploy.graph import Example, inputs
+from ghostdeploy.graph import Example, inputs, shape
 from ghostdeploy.lowering.site import Site, Wanted
 
 # Maps of a sixteenth of the input's side and smaller are computed in int8: 14x14 of 224. By blocks (docs/limits-arm.md)
@@ -32,10 +32,11 @@ def in_half(module: GraphModule, above: int) -> frozenset[Node]:
 
     Quantising and dequantising nodes, where there are any already, are not.
     """
+    maps = _maps(module)
     found: set[Node] = set()
     for node in reversed(module.graph.nodes):
-        if node.op == "call_function" and not _converts(node) and (
-                _side(node) > above or any(user in found for user in node.users)):
+        large = node in maps and max(shape(node)[2:]) > above
+        if node.op == "call_function" and not _converts(node) and (large or any(user in found for user in node.users)):
             found.add(node)
     return frozenset(found)
 
@@ -48,9 +49,15 @@ def by_map(half: Wanted, int8: Wanted, above: int) -> Wanted:
     return wanted
 
 
-def _side(node: Node) -> int:
-    value = node.meta.get("val")
-    return max(value.shape[2:]) if isinstance(value, torch.Tensor) and value.dim() == 4 else 0
+def _maps(module: GraphModule) -> set[Node]:
+    """What has four dimensions and is computed of an input through such alone: an attention's heads are no maps."""
+    maps: set[Node] = set()
+    for node in module.graph.nodes:
+        value = node.meta.get("val")
+        if isinstance(value, torch.Tensor) and value.dim() == 4 and (
+                node.op == "placeholder" or any(source in maps for source in node.all_input_nodes)):
+            maps.add(node)
+    return maps
 
 
 def _converts(node: Node) -> bool:

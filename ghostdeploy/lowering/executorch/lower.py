@@ -59,7 +59,7 @@ def lower_pte(graph: GraphModule, example: Example, precision: Precision = "fp32
         The .pte and what is inside. Inputs are called `input`, outputs `output`, `output_1`, ...
 
     Raises:
-        UsageError: another precision, int8 or mixed without calibration, or mixed where no map is small.
+        UsageError: another precision, int8 or mixed without calibration, or mixed where no map is small, or large.
         UnsupportedOperator: neither XNNPACK nor the runtime has an operator of the graph, or it has no fp16 form.
         LoweringFailed: ExecuTorch's own lowering failed; its first sentence is the reason.
     """
@@ -159,4 +159,7 @@ def _in_int8(module: GraphModule, calibration: Calibration, largest: int | None,
         raise UsageError("nothing is left to be computed in int8",
                          f"no map behind the large ones is {largest} pixels a side or smaller",
                          "export with --precision fp16")
+    if largest is not None and not half:
+        raise UsageError("there is nothing to be computed in half precision",
+                         f"no map is larger than {largest} pixels a side", "export with --precision int8")
     return found
