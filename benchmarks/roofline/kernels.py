@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,10 +73,11 @@ def measure(name: str, directory: Path, progress: Progress) -> Both:
     progress.stage(f"{name}: {ROUNDS} rounds of both")
     sessions: dict[str, Session] = {OURS: tflite.RUNTIME.load(ours, 1), THEIRS: ONNX_RUNTIME.load(theirs, 1)}
     inputs = {OURS: sample(sessions[OURS]), THEIRS: [example.numpy()]}
+    profiler = LitertProfiler(ours, 1)
     rounds: dict[str, list[Times]] = {OURS: [], THEIRS: []}
     for number in range(ROUNDS):
         wholes = {side: _whole(session, inputs[side]) for side, session in sessions.items()}
-        found = LitertProfiler(ours, 1).measure(inputs[OURS], RUNS, RUNS)
+        found = profiler.measure(inputs[OURS], RUNS, RUNS)
         rounds[OURS].append((wholes[OURS], by_kind((_same(kind_of(part.name)), part.ns) for part in found.parts)))
         rounds[THEIRS].append((wholes[THEIRS], _profiled(theirs, example.numpy(), directory / f"round{number}")))
     return both(name, rounds)
@@ -105,15 +107,12 @@ def _profiled(path: Path, array: Array, log: Path) -> dict[str, float]:
 
 def runs(events: Sequence[dict[str, Any]]) -> list[Run]:
     """What the events of one profile say, run by run."""
-    wholes = sorted((event["ts"], event["dur"]) for event in events if event["name"] == "model_run")
-    nodes = [event for event in events if event["cat"] == "Node" and event["name"].endswith("_kernel_time")]
-    return [Run(tuple(_nodes(nodes, start, start + us))) for start, us in wholes]
-
-
-def _nodes(events: Sequence[dict[str, Any]], start: float, end: float) -> Iterator[tuple[str, float]]:
-    for event in events:
-        if start <= event["ts"] < end:
-            yield kind_in_onnxruntime(event["args"]), event["dur"]
+    starts = sorted(event["ts"] for event in events if event["name"] == "model_run")
+    found: list[list[tuple[str, float]]] = [[] for _ in starts]
+    for event in sorted(events, key=lambda event: float(event["ts"])):
+        if event["cat"] == "Node" and event["name"].endswith("_kernel_time"):
+            found[bisect_right(starts, event["ts"]) - 1].append((kind_in_onnxruntime(event["args"]), event["dur"]))
+    return [Run(tuple(nodes)) for nodes in found]
 
 
 def kind_in_onnxruntime(node: dict[str, Any]) -> str:
