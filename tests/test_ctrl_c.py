@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,29 @@ def test_ctrl_c_in_each_stage_leaves_nothing(stage: str, tiny_checkpoint: Path, 
     interrupted_at(stage, "export", "--model", "tests.tiny:factory", "--checkpoint", tiny_checkpoint, "--input-size",
                    "224", "--format", format, "-o", tmp_path / "out", cwd=tmp_path)
     assert os.listdir(tmp_path) == []
+
+
+SWALLOWING = """
+import os, signal
+from ghostdeploy import cli
+
+def run():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        while True:
+            pass
+    except KeyboardInterrupt:
+        raise ImportError("initialization failed")
+
+cli._run = run
+cli.main()
+"""
+
+
+def test_ctrl_c_that_an_extension_swallows_is_still_one() -> None:
+    """As pybind11 does with what is raised while a module of it is imported."""
+    done = subprocess.run([sys.executable, "-c", SWALLOWING], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 130 and "[interrupted]" in done.stderr and "ImportError" not in done.stderr
 
 
 def test_ctrl_c_while_the_model_is_built(tmp_path: Path) -> None:

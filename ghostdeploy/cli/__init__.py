@@ -48,8 +48,19 @@ class InternalError(GhostdeployError):
     code = "internal"
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+class _Interrupt:
+    """Raises KeyboardInterrupt when a signal comes, and remembers that one did.
+
+    C extensions that are just being imported make something else of it: once, in the stage that first imports the
+    TFLite writer, "ImportError: initialization failed".
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+
+    def __call__(self, _signal: int, _frame: FrameType | None) -> NoReturn:
+        self.came = True
+        raise KeyboardInterrupt
 
 
 def _run() -> int:
@@ -67,8 +78,9 @@ def _run() -> int:
 def main() -> None:
     """Entry point of the console script."""
     # All unwind like Ctrl-C: a phone's settings, temporary directories and child processes are put right either way.
+    interrupt = _Interrupt()
     for number in ending_signals():
-        signal.signal(number, _interrupt)
+        signal.signal(number, interrupt)
     wait_politely()
     debug = debugging()
     if not debug:
@@ -83,13 +95,14 @@ def main() -> None:
             _end_interrupted()
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        _show(Interrupted("interrupted; nothing was left half-written"))
-        _end_interrupted()
+        _tell_interrupted()
     except BrokenPipeError:
         sys.exit(1)
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if interrupt.came:
+            _tell_interrupted()
         bug = InternalError(f"{type(error).__name__}: {error}", "this is a bug in ghostdeploy",
                             "run again with GHOSTDEPLOY_DEBUG=1 and report the traceback")
         _show(bug)
@@ -100,6 +113,11 @@ def _show(error: GhostdeployError) -> None:
     from ghostdeploy.cli.output import show_error
 
     show_error(error, as_json="--json" in sys.argv)
+
+
+def _tell_interrupted() -> NoReturn:
+    _show(Interrupted("interrupted; nothing was left half-written"))
+    _end_interrupted()
 
 
 def _end_interrupted() -> NoReturn:
