@@ -16,8 +16,9 @@ from torch.fx import GraphModule, Node
 from ghostdeploy.graph import Example, inputs, shape
 from ghostdeploy.lowering.site import Site, Wanted
 
-# Maps of a sixteenth of the input's side and smaller are computed in int8: 14x14 of 224. By blocks (docs/limits-arm.md)
-# GhostNetV3 1.0x is cheaper in int8 from there on, MobileNetV2 hardly dearer than with maps of an eighth besides.
+# Maps of a sixteenth of the input's side and smaller are computed in int8, 14x14 of 224: from there on the blocks of
+# GhostNetV3 1.0x are cheaper in int8 (docs/limits-arm.md). MobileNetV2 and EfficientNet-B0 retire more so than in int8
+# alone (docs/arm.md).
 SHARE: Final = 16
 
 
