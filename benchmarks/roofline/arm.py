@@ -36,6 +36,7 @@ from ghostdeploy.progress import Progress
 from ghostdeploy.quantisation import Calibration
 from ghostdeploy.tuning import shipped
 
+PRECISIONS: Final[tuple[Precision, ...]] = ("fp32", "fp16", "int8")     # of a .tflite
 # In half, every constant of the file has an operator that unpacks it; the delegate does that once, without a node, and
 # converts its input before the first node and its output after the last.
 UNPACKING: Final = "DEQUANTIZE"
@@ -63,7 +64,7 @@ def count(name: str, progress: Progress) -> Blocks:
     for _, layer, _ in layers(graph):
         macs[layer.block] += layer.macs
     spent: dict[Precision, dict[str, int]] = {}
-    for precision in LANES:
+    for precision in PRECISIONS:
         progress.stage(f"{name}: count its blocks in {precision}")
         spent[precision] = _spent(graph, size, precision)
     return Blocks(name, dict(macs), spent)
