@@ -11,7 +11,6 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch.fx import Node
 
 from ghostdeploy.cli.export import quality
@@ -25,28 +24,15 @@ from ghostdeploy.lowering.executorch import lower_pte
 from ghostdeploy.lowering.tflite import linear, lower_tflite
 from ghostdeploy.lowering.tflite.emission import Emission
 from ghostdeploy.parity import ArtifactUnderTest, check, compare_outputs
-from ghostdeploy.photos import real_photos
 from ghostdeploy.preprocessing import Preprocessing
 from ghostdeploy.quantisation import Calibration
 from tests.commands import ghostdeploy
+from tests.crops import crops
 from tests.ghosts import gated
 
 SIZE = 32
 LOWERINGS = {"pte": lower_pte, "tflite": lower_tflite}
 EXPORT = ("export", "--model", "tests.ghosts:gated", "--random-weights", "--input-size", str(SIZE))
-
-
-def crops(count: int) -> list[Image.Image]:
-    """Pieces of real photos, each another one."""
-    photos = [photo.image for photo in real_photos()]
-    chance = np.random.default_rng(0)
-    pieces = []
-    for i in range(count):
-        image = photos[i % len(photos)]
-        side = int(min(image.size) // 2)
-        left, top = (int(chance.integers(0, extent - side)) for extent in image.size)
-        pieces.append(image.crop((left, top, left + side, top + side)))
-    return pieces
 
 
 @pytest.fixture(scope="module")

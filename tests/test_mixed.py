@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 from torch.fx import GraphModule
 
@@ -23,38 +22,26 @@ from ghostdeploy.lowering.executorch import lower_pte
 from ghostdeploy.lowering.mixed import by_map, in_half, largest_in_int8
 from ghostdeploy.lowering.site import Site
 from ghostdeploy.lowering.tflite import lower_tflite
-from ghostdeploy.photos import real_photos
 from ghostdeploy.plan import Plan
 from ghostdeploy.quantisation import Calibration
 from tests.commands import ghostdeploy
+from tests.crops import crops
 from tests.ghosts import descending
 
 SIZE = 32
 
 
-def pieces(count: int) -> list[Image.Image]:
-    """Squares of real photos, each another one."""
-    photos, chance = [photo.image for photo in real_photos()], np.random.default_rng(1)
-    found = []
-    for i in range(count):
-        image = photos[i % len(photos)]
-        side = int(min(image.size) // 2)
-        left, top = (int(chance.integers(0, extent - side)) for extent in image.size)
-        found.append(image.crop((left, top, left + side, top + side)))
-    return found
-
-
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("images")
-    for i, piece in enumerate(pieces(40)):
+    for i, piece in enumerate(crops(40)):
         piece.save(directory / f"{i:02}.png")
     return directory
 
 
 @pytest.fixture(scope="module")
 def samples() -> tuple[torch.Tensor, ...]:
-    arrays = [np.asarray(piece.resize((SIZE, SIZE)), np.float32).transpose(2, 0, 1) for piece in pieces(12)]
+    arrays = [np.asarray(piece.resize((SIZE, SIZE)), np.float32).transpose(2, 0, 1) for piece in crops(12)]
     return tuple(torch.from_numpy(np.ascontiguousarray(array[None] - 118) / 58) for array in arrays)
 
 

@@ -10,21 +10,18 @@ attention), and that a layer alone finds its weights in the cache, and in the wh
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 
 from benchmarks.entry import program, publish
 from benchmarks.roofline.measuring import measure
+from benchmarks.roofline.pinned import on_one_core
 from benchmarks.roofline.table import markdown
 from ghostdeploy.cli.options import names
-from ghostdeploy.cli.output import stages
 from ghostdeploy.device import cpus as affinity
 from ghostdeploy.device import machine
-from ghostdeploy.device.worker import pin
 
 
 def roofline(
@@ -34,16 +31,8 @@ def roofline(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Markdown.")] = Path("out/limits.md"),
 ) -> None:
     """Measure what this core can do, and where each layer of each model stands against it."""
-    cores = machine.describe().cores
-    pin(affinity.choose(cpus, cores) if cpus else (cores[-1].index,))
-    torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as scratch, stages() as progress, torch.no_grad():
-        standings = []
-        for name in names(models):
-            place = Path(scratch) / name
-            place.mkdir()
-            standings.append(measure(name, place, progress))
-    publish(markdown(standings), output)
+    chosen = affinity.choose(cpus, machine.describe().cores) if cpus else ()
+    publish(markdown(on_one_core(names(models), measure, chosen)), output)
 
 
 if __name__ == "__main__":

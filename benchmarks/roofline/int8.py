@@ -5,7 +5,6 @@ Both `.tflite` in this process on one pinned core, in turns, each by LiteRT's ow
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,12 +17,11 @@ from benchmarks.entry import program, publish
 from benchmarks.models import Source
 from benchmarks.roofline.kinds import Both, Times, both, by_kind, kind_of, markdown
 from benchmarks.roofline.measuring import sample
+from benchmarks.roofline.pinned import on_one_core
 from ghostdeploy.cli.options import names
-from ghostdeploy.cli.output import stages
 from ghostdeploy.device import machine
 from ghostdeploy.device.runtimes.litert_profiler import LitertProfiler
 from ghostdeploy.device.runtimes.tflite import RUNTIME
-from ghostdeploy.device.worker import pin
 from ghostdeploy.fusion import fuse
 from ghostdeploy.lowering.artifact import Precision
 from ghostdeploy.lowering.tflite import lower_tflite
@@ -74,15 +72,7 @@ def limits(
                       ] = Path("out/limits-int8.md"),
 ) -> None:
     """Measure where int8 is faster than fp32 on this core, and where it is not."""
-    pin((machine.describe().cores[-1].index,))
-    torch.set_num_threads(1)
-    found = []
-    with tempfile.TemporaryDirectory() as scratch, stages() as progress, torch.no_grad():
-        for name in names(models):
-            place = Path(scratch) / name
-            place.mkdir()
-            found.append(measure(name, place, progress))
-    publish(document(found), output)
+    publish(document(on_one_core(names(models), measure)), output)
 
 
 if __name__ == "__main__":

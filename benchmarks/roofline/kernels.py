@@ -8,7 +8,6 @@ of them.
 from __future__ import annotations
 
 import json
-import tempfile
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,15 +24,14 @@ from benchmarks.entry import program, publish
 from benchmarks.models import Source
 from benchmarks.roofline.kinds import Both, Times, both, by_kind, kind_of, markdown
 from benchmarks.roofline.measuring import sample
+from benchmarks.roofline.pinned import on_one_core
 from ghostdeploy.cli.options import names
-from ghostdeploy.cli.output import stages
 from ghostdeploy.device import machine
 from ghostdeploy.device.measuring import timed
 from ghostdeploy.device.runtimes import tflite
 from ghostdeploy.device.runtimes.base import Array, Session
 from ghostdeploy.device.runtimes.litert_profiler import LitertProfiler
 from ghostdeploy.device.runtimes.onnxruntime import RUNTIME as ONNX_RUNTIME
-from ghostdeploy.device.worker import pin
 from ghostdeploy.fusion import fuse
 from ghostdeploy.lowering.onnx import lower_onnx
 from ghostdeploy.lowering.tflite import lower_tflite
@@ -153,15 +151,7 @@ def kernels(
                       ] = Path("out/limits-kernels.md"),
 ) -> None:
     """Measure by which layers XNNPACK is ahead of ONNX Runtime, or behind."""
-    pin((machine.describe().cores[-1].index,))
-    torch.set_num_threads(1)
-    found = []
-    with tempfile.TemporaryDirectory() as scratch, stages() as progress, torch.no_grad():
-        for name in names(models):
-            place = Path(scratch) / name
-            place.mkdir()
-            found.append(measure(name, place, progress))
-    publish(document(found), output)
+    publish(document(on_one_core(names(models), measure)), output)
 
 
 if __name__ == "__main__":
