@@ -46,7 +46,6 @@ lint: setup
 
 # Every peer: `make bench-peers ARGS="--models mobilenetv2_100 --peers ours-pte,ours-tflite,onnxruntime"`. A peer whose
 # environment cannot be made is named as missing in the table.
-ARGS ?= -o out/peers.json
 HEAVY_PEERS := litert openvino ncnn
 bench-peers: setup
 	@$(if $(findstring --quick,$(ARGS)),,for peer in $(HEAVY_PEERS); do \

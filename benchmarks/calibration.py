@@ -8,7 +8,6 @@ two measurements of it, one comparison after the other, agree within their own i
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.entry import program
+from benchmarks.entry import program, publish
 from ghostdeploy.benchmark.measure import measure
 from ghostdeploy.benchmark.protocol import Protocol
 from ghostdeploy.benchmark.result import Result
@@ -31,7 +30,6 @@ from ghostdeploy.cli.output import stages
 from ghostdeploy.comparison.verdict import Comparison, judge
 from ghostdeploy.errors import CheckFailed
 from ghostdeploy.progress import Progress
-from ghostdeploy.writing import make_directory, write_whole
 
 SLOWDOWN = 1.03
 MODEL = "mobilenetv2_100"
@@ -69,9 +67,7 @@ def calibrate(
             a, b = measure([subject, copy], target, protocol, progress, company=2)
             trials.append(Trial(a, judge(a, b), judge(a, _slowed(b))))
     text = markdown(trials, protocol)
-    make_directory(output.parent)
-    write_whole(output, text)
-    sys.stdout.write(text)
+    publish(text, output)
     wrong = [t.same for t in trials if t.same.verdict in ("slower", "faster")]
     if wrong:
         raise CheckFailed(f"{len(wrong)} of {len(trials)} comparisons call an artifact different from its own copy",

@@ -17,6 +17,7 @@ from benchmarks.models import Source
 from benchmarks.peers import Peer
 from ghostdeploy.device import records
 from ghostdeploy.digest import sha256
+from ghostdeploy.writing import make_directory, write_whole
 
 DEADLINE_S = 1200.0       # inductor took 72 s for MobileNetV2 on a busy machine, stock ExecuTorch 101 s for GhostNetV3
 RECORD, FAILURE = "export.json", "failure.txt"
@@ -55,8 +56,8 @@ def exported(source: Source, peer: Peer, store: Path) -> Export | NoExport:
         try:
             _make(source, peer, ready.python, place)
         except ChildFailed as error:
-            place.mkdir(parents=True, exist_ok=True)
-            (place / FAILURE).write_text(str(error))
+            make_directory(place)
+            write_whole(place / FAILURE, str(error))
             return NoExport(str(error), missing=False)
     found = records.from_json(Export, json.loads((place / RECORD).read_text()))
     # The record was written in a directory of another name, renamed when it was whole.

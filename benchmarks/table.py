@@ -25,7 +25,8 @@ def _head(result: PeersResult) -> str:
         "# Peers\n\nMade by `make bench-peers`; do not edit by hand. "
         f"Taken until {result.created} with ghostdeploy {result.ghostdeploy} on {result.device.soc} "
         f"({result.device.os}, kernel {result.device.kernel}), an x86 machine: phones rank differently.{notes}\n\n"
-        f"{how.rounds} rounds of {how.runs} timed runs after warm-up, batch 1, float32; in every round each peer has "
+        f"{how.rounds} rounds of {how.runs} timed runs after warm-up (until run times agree, or given up: each model "
+        "says how often), batch 1, float32; in every round each peer has "
         f"one fresh process, in random order; {cpus}. Latency is the median of the round medians, of the "
         "process's CPU time with one thread (on an idle core the same as the wall clock's) and of wall-clock time with "
         "more. Ratios are over the best peer (the fastest that is not ours and not wrong), taken within each round; in "
@@ -59,8 +60,10 @@ def _peers(peers: Sequence[PeerRecord]) -> str:
 
 def _model(model: ModelComparison, result: PeersResult) -> str:
     exports = {made.peer: made for made in model.exports}
+    given_up = sum(entry.unconverged for entry in model.entries)
+    processes = sum(len(entry.round_medians_ms) for entry in model.entries)
     parts = [f"## {model.title}\n\n`{model.model}` at {model.input_size}, {_weights(model)}; rounds from {model.first} "
-             f"to {model.last}."]
+             f"to {model.last}; warm-up given up in {given_up} of {processes} processes."]
     for threads in result.protocol.threads:
         entries = sorted((e for e in model.entries if e.threads == threads), key=lambda e: e.median_ms or math.inf)
         rows = [_row(entry, exports[entry.peer], result.peers) for entry in entries]

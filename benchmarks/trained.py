@@ -5,7 +5,6 @@ Top-1 of the checkpoint and of every artifact, each in its own runtime on this m
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +12,12 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.entry import program
+from benchmarks.entry import program, publish
 from ghostdeploy.accuracy import Accuracy, accuracy
 from ghostdeploy.bundle import Bundle
 from ghostdeploy.cli.output import stages
 from ghostdeploy.datasets.cifar10 import fetch
 from ghostdeploy.datasets.fetched import open_set
-from ghostdeploy.writing import make_directory, write_whole
 
 WEIGHTS = Path("tests/trained/ghostnetv3_050-cifar10.safetensors")
 
@@ -44,9 +42,7 @@ def trained(
                                       calibration=images, progress=progress))
         found = [each for bundle in bundles for each in accuracy(model, bundle, data.test, count, progress=progress)]
         text = markdown(weights, bundles, found, calibration)
-    make_directory(output.parent)
-    write_whole(output, text)
-    sys.stdout.write(text)
+    publish(text, output)
 
 
 def markdown(weights: Path, bundles: Sequence[Bundle], found: Sequence[Accuracy], calibration: int) -> str:

@@ -36,7 +36,7 @@ from ghostdeploy.reference import Reference, reference
 from ghostdeploy.simulation import HalfPrecision, simulated_error
 from ghostdeploy.trace import evaluating
 from ghostdeploy.tuning import Target
-from ghostdeploy.tuning.wanted import wanted_in
+from ghostdeploy.tuning.wanted import unknown_to, wanted_in
 from ghostdeploy.writing import temporary_directory
 
 
@@ -110,6 +110,9 @@ def _build(model: Model, plan: Plan, staging: Path, progress: Progress) -> None:
     progress.note(f"{report.convs_before} convolutions and {report.norms_before} BatchNorms became "
                   f"{report.convs_after} and {report.norms_after}; relative error {report.rel_error:.1e} "
                   f"(float32's own: {report.noise:.1e})")
+    if plan.profile_file is not None and (without := unknown_to(plan.profile, plan.formats, plan.precisions)):
+        progress.note(f"{plan.profile_file} has no site of {', '.join(without)}: no rewrite there that pays at some "
+                      "shapes only (ghostdeploy tune --precision measures them)")
     wanted = [(precision, format_) for precision in plan.precisions for format_ in plan.formats]
     # ExecuTorch last: what it leaves in memory would lie below the others' peaks (200 MiB of GhostNetV3 1.6x's).
     made = {(precision, format_): _product(model, fused, truth, labels, plan, precision, format_, staging, progress,

@@ -79,8 +79,12 @@ def copy_of(original: GraphModule, twins: dict[Node, Node] | None = None) -> Gra
 
 
 def clean(module: GraphModule) -> None:
-    """Drop dead nodes and the parameters that nothing reads, then recompile."""
-    module.graph.eliminate_dead_code()
+    """Drop dead nodes and the parameters that nothing reads, then recompile.
+
+    Nothing but an output has an effect in a functional graph; torch alone would keep unread nodes that could be random,
+    as attention is.
+    """
+    module.graph.eliminate_dead_code(lambda node: node.op in ("placeholder", "output"))
     module.graph.lint()
     used = {str(n.target) for n in module.graph.nodes if n.op == "get_attr"}
     for table in (module._parameters, module._buffers):

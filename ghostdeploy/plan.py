@@ -22,8 +22,8 @@ class Plan:
     Attributes:
         require_delegation: the least delegated share of an artifact's nodes, 0 to 1.
         target: where the artifacts will run; it chooses the profile that ships with this package.
-        calibration: directory of images for int8.
-        agreement: of int8: layers stay in float32 until the highest class does on this share of images.
+        calibration: directory of images for int8 and mixed.
+        agreement: of int8 and mixed: layers stay in float32 until the highest class does on this share of images.
         allow: what is done in spite of a good reason not to: `few-images` calibrates with fewer than 32.
         profile_file: what `ghostdeploy tune` measured, instead of that profile.
 
@@ -49,7 +49,11 @@ class Plan:
             if unknown or not given:
                 raise UsageError(f"no such {what}: {', '.join(unknown) or 'none named'}", "",
                                  f"choose from {', '.join(known)}")
-        self._check_int8()
+        self._check_calibrated()
+        if "mixed" in self.precisions and set(self.formats) != {"pte"}:
+            raise UsageError("mixed is written to .pte alone",
+                             "TFLite's XNNPACK computes a graph in half precision as a whole or not at all",
+                             "add --format pte, or choose fp16 or int8")
         if self.require_delegation is not None and not 0 <= self.require_delegation <= 1:
             raise UsageError(f"--require-delegation {self.require_delegation} is no share", "",
                              "give a number from 0 to 1")
@@ -58,23 +62,24 @@ class Plan:
                              f"choose from {', '.join(ALLOWANCES)}")
         self.profile    # noqa: B018  (read now, so that a bad file is named before any work)
 
-    def _check_int8(self) -> None:
+    def _check_calibrated(self) -> None:
+        """What int8 and mixed need, and what is for them alone."""
         calibrated = [each for each in self.precisions if each in CALIBRATED]
-        if bool(calibrated) != (self.calibration is not None):
-            missing = self.calibration is None
-            raise UsageError(f"{calibrated[0]} needs --calibration" if missing else "--calibration is for int8 alone",
-                             "the steps of every layer are read off real images" if missing else "",
-                             "name a directory of images like those that the app will see" if missing else
+        if calibrated and self.calibration is None:
+            raise UsageError(f"{calibrated[0]} needs --calibration",
+                             "the steps of every layer are read off real images",
+                             "name a directory of images like those that the app will see")
+        theirs = {"--calibration": self.calibration, "--keep-float": self.agreement,
+                  "--allow few-images": "few-images" in self.allow or None}
+        if stray := [option for option, given in theirs.items() if given is not None and not calibrated]:
+            raise UsageError(f"{stray[0]} is for {' and '.join(CALIBRATED)}",
+                             f"{', '.join(self.precisions)} needs no images to be made",
                              "add --precision int8, or leave it out")
-        if self.agreement is not None and not (0 < self.agreement <= 1 and calibrated):
-            raise UsageError(f"--agreement {self.agreement} cannot be", "it is a share of images, and of int8",
-                             "give a number up to 1, with --precision int8 --keep-float auto")
+        if self.agreement is not None and not 0 < self.agreement <= 1:
+            raise UsageError(f"--agreement {self.agreement} cannot be", "it is a share of images",
+                             "give a number up to 1")
         if "int8" in self.precisions and "onnx" in self.formats:
             raise UsageError("int8 is not written to .onnx", "", "export pte and tflite, or another precision")
-        if "mixed" in self.precisions and set(self.formats) != {"pte"}:
-            raise UsageError("mixed is written to .pte alone",
-                             "TFLite's XNNPACK computes a graph in half precision as a whole or not at all",
-                             "add --format pte, or choose fp16 or int8")
 
     @cached_property
     def profile(self) -> Profile:

@@ -181,6 +181,16 @@ def test_the_extras_pin_what_the_environments_install() -> None:
         assert all("==" in line for line in lines)
 
 
+def test_every_package_that_a_peer_is_told_by_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *(line for name, extra in extras.items() if name.startswith("peer-")
+                                         for line in extra)]
+    pinned = {line.partition("==")[0] for line in lines if "==" in line}
+    # What a pinned package brings along in one version: litert-torch its converter.
+    assert {name for peer in PEERS for name in (*peer.makers, *peer.runners)} - pinned == {"litert-converter"}
+
+
 @pytest.mark.parametrize(("name", "threads", "column"), [("peers", 1, 2), ("peers", 2, 3), ("peers-xeon", 1, 4)])
 def test_what_the_repository_shows_can_be_read_and_is_what_the_program_writes(name: str, threads: int,
                                                                               column: int) -> None:

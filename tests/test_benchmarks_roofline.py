@@ -20,6 +20,10 @@ from ghostdeploy.progress import SILENT
 LAYER = Layer("1x1", "made up", 2, macs=1000, moved=400)
 
 
+def test_a_roof_is_the_highest_that_was_measured() -> None:
+    assert Roofs.highest([Roofs(1, 20, 3), Roofs(10, 2, 3)]) == Roofs(10, 20, 3)
+
+
 def test_the_floor_is_the_lower_roof() -> None:
     assert Roofs(macs=10, moved=100, fetched=1).floor_ns(LAYER) == 100
     assert Roofs(macs=1000, moved=100, fetched=1).floor_ns(LAYER) == 4
@@ -53,7 +57,11 @@ def test_a_small_model_from_end_to_end(tmp_path: Path) -> None:
 
 
 def test_blocks_stand_beside_their_floors() -> None:
-    blocks = (BlockStanding("stem", 3_000_000, 4e6, 1e6), BlockStanding("blocks.0", 0, 12e6, 0.0))
-    text = markdown([Standing("made up", 5_000_000, 16e6, ((LAYER, 200.0),), Roofs(10, 100, 1), blocks)])
-    assert "(16.00 ms together)" in text
-    assert "| stem | 3.0 | 4.00 | 25% | 1.00 | 25% |" in text and "| blocks.0 | 0.0 | 12.00 | 75% | 0.00 | 0% |" in text
+    stem = Layer("1x1", "made up", 1, macs=10_000_000, moved=400)
+    blocks = (BlockStanding("stem", 4e6, (stem,)), BlockStanding("blocks.0", 12e6, ()))
+    standing = Standing("made up", 5_000_000, 16e6, ((LAYER, 200.0),), Roofs(10, 100, 1), blocks)
+    text = markdown([standing])
+    assert "(16.00 ms together)" in text and "not steady" not in text
+    assert "not steady" in markdown([replace(standing, whole_ns=14e6)])
+    assert "| stem | 10.0 | 4.00 | 25% | 1.00 | 25% |" in text
+    assert "| blocks.0 | 0.0 | 12.00 | 75% | 0.00 | 0% |" in text

@@ -422,12 +422,19 @@ def test_too_few_images_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_is_named_before_any_work(images: Path, tmp_path: Path) -> None:
-    for words in (("--precision", "int8"), ("--calibration", images),
-                  ("--precision", "int8", "--calibration", images, "--format", "onnx"),
-                  ("--precision", "int8", "--calibration", images, "--allow", "everything"),
-                  ("--precision", "int8", "--calibration", images, "--keep-float", "some"),
-                  ("--keep-float", "auto")):
-        ghostdeploy(*EXPORT, *words, "-o", tmp_path / "out").assert_clean_error("usage", 2)
+    int8 = ("--precision", "int8", "--calibration", images)
+    for words, what in ((("--precision", "int8"), "int8 needs --calibration"),
+                        (("--calibration", images), "--calibration is for int8 and mixed"),
+                        ((*int8, "--format", "onnx"), "not written to .onnx"),
+                        ((*int8, "--allow", "everything"), "--allow everything is not known"),
+                        ((*int8, "--keep-float", "some"), "--keep-float some is not known"),
+                        ((*int8, "--agreement", "0.9"), "--agreement is for --keep-float auto"),
+                        ((*int8, "--keep-float", "auto", "--agreement", "7"), "--agreement 7.0 cannot be"),
+                        (("--allow", "few-images"), "--allow few-images is for int8 and mixed"),
+                        (("--keep-float", "auto"), "--keep-float is for int8 and mixed")):
+        ended = ghostdeploy(*EXPORT, *words, "-o", tmp_path / "out")
+        ended.assert_clean_error("usage", 2)
+        assert what in " ".join(ended.stderr.split())
     ghostdeploy(*EXPORT, "--precision", "int8", "--calibration", tmp_path / "none", "-o",
                 tmp_path / "out").assert_clean_error("file-missing", 3)
     (images / "zz.png").write_bytes(b"no image")

@@ -14,17 +14,25 @@ from torch import nn
 from ghostdeploy.device.job import Job
 from ghostdeploy.device.local import LocalDevice
 from ghostdeploy.errors import UnsupportedOperator
+from ghostdeploy.lowering.artifact import Lowered
 from ghostdeploy.lowering.exactness import require_exact_forms
 from ghostdeploy.lowering.executorch import lower_pte
+from ghostdeploy.lowering.onnx import lower_onnx
 from ghostdeploy.lowering.passes.half_squares import SMALLEST_EXPONENT, before_squaring
 from ghostdeploy.lowering.tflite import lower_tflite
 from ghostdeploy.trace import trace
 from tests.rewriting import Function
 
+CHANCE = {
+    "active dropout": (lambda x: F.dropout(x), (1, 3, 4, 4), "random numbers"),
+    "a draw": (lambda x: x + torch.rand(1, 3, 4, 4), (1, 3, 4, 4), "random numbers"),
+    "active attention": (lambda x: F.scaled_dot_product_attention(x, x, x, dropout_p=0.1), (1, 3, 4, 4),
+                         "random numbers"),
+}
 REFUSED = {
     "bilinear by 1.5": (lambda x: F.interpolate(x, scale_factor=1.5, mode="bilinear"), (1, 3, 7, 7), "quotient"),
     "bilinear by 1.3": (lambda x: F.interpolate(x, scale_factor=1.3, mode="bilinear"), (1, 3, 10, 7), "quotient"),
-    "active dropout": (lambda x: F.dropout(x), (1, 3, 4, 4), "at random"),
+    **CHANCE,
     "no batch": (lambda x: F.max_pool2d(x[0], 2)[None], (1, 3, 4, 4), "without a batch"),
 }
 ALLOWED = {
@@ -36,6 +44,8 @@ ALLOWED = {
     "aligned corners": (lambda x: F.interpolate(x, scale_factor=1.5, mode="bilinear", align_corners=True),
                         (1, 3, 7, 7)),
     "idle dropout": (lambda x: F.dropout(x, training=False), (1, 3, 4, 4)),
+    "dropout of nothing": (lambda x: F.dropout(x, 0.0), (1, 3, 4, 4)),
+    "attention": (lambda x: F.scaled_dot_product_attention(x, x, x), (1, 3, 4, 4)),
 }
 
 
@@ -47,6 +57,27 @@ def test_what_has_no_exact_form_is_refused(name: str, lower: Callable[..., objec
     with pytest.raises(UnsupportedOperator) as caught:
         lower(trace(Function(function), example), example)
     assert why in caught.value.why and caught.value.next
+
+
+@pytest.mark.parametrize("name", CHANCE)
+def test_onnx_refuses_what_draws_too(name: str) -> None:
+    function, shape, why = CHANCE[name]
+    example = torch.randn(*shape)
+    with pytest.raises(UnsupportedOperator, match="cannot be lowered") as caught:
+        lower_onnx(trace(Function(function), example), example)
+    assert why in caught.value.why
+
+
+@pytest.mark.parametrize("lower", [lower_pte, lower_tflite, lower_onnx])
+def test_what_nobody_reads_is_not_lowered(lower: Callable[..., Lowered]) -> None:
+    """torch keeps an unread attention, for it could be random."""
+    def function(x: torch.Tensor) -> torch.Tensor:
+        F.scaled_dot_product_attention(x, x, x)
+        return x + 1
+
+    example = torch.randn(1, 3, 4, 4)
+    plain, beside = (len(lower(trace(Function(of), example), example).data) for of in (lambda x: x + 1, function))
+    assert abs(plain - beside) < 64, "but for names"
 
 
 @pytest.mark.parametrize("name", ALLOWED)

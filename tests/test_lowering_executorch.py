@@ -14,7 +14,8 @@ from torch import nn
 from ghostdeploy.errors import UnsupportedOperator, UsageError
 from ghostdeploy.fusion import fuse
 from ghostdeploy.lowering.artifact import Lowered, TensorSpec
-from ghostdeploy.lowering.executorch import lower_pte
+from ghostdeploy.lowering.executorch import lower, lower_pte
+from ghostdeploy.quantisation import Calibration
 from ghostdeploy.trace import trace
 from tests.randomise import randomise_norms
 from tests.rewriting import Function
@@ -247,6 +248,35 @@ def test_transformers_in_half_precision_are_one_delegate() -> None:
     half = lower_pte(fuse(module, example).module, example, "fp16")
     assert (half.delegation.delegates, half.delegation.outside) == (1, {})
     assert 1e-6 < relative_error(module, half, example) < 5e-3
+
+
+def test_half_precision_leaves_classes_alone_and_takes_infinity() -> None:
+    """A class is a number of its own kind, and what is masked out by minus infinity is so in half precision, too."""
+    torch.manual_seed(0)
+    mask = torch.tensor([0.0, -torch.inf, 0.0, 0.0])
+    module = Function(lambda x, linear: (linear(x) + mask).argmax(1), linear=nn.Linear(6, 4)).eval()
+    example = torch.randn(9, 6)
+    lowered = lower_pte(trace(module, example), example, "fp16")
+    (got,) = run_pte(lowered, example)
+    assert got.dtype == torch.int64 and torch.equal(got, module(example)) and 1 not in got
+    assert lowered.outputs[0].dtype == "int64"
+
+
+def test_what_fails_before_executorch_is_not_called_its_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(lower, "run", broken)
+    with pytest.raises(ZeroDivisionError):
+        lower_pte(trace(Function(lambda x: x + 1), torch.ones(1, 3, 4, 4)), torch.ones(1, 3, 4, 4))
+
+
+def test_agreement_of_several_outputs_is_refused() -> None:
+    example = torch.randn(1, 3, 8, 8)
+    graph = trace(Function(lambda x, a: (a(x), a(x).mean((2, 3))), a=nn.Conv2d(3, 4, 3)).eval(), example)
+    with pytest.raises(UsageError, match="until answers agree"):
+        lower_pte(graph, example, "int8", calibration=Calibration((example,), agreement=0.9))
+    assert len(lower_pte(graph, example, "int8", calibration=Calibration((example,))).outputs) == 2
 
 
 def test_half_precision_refuses_what_does_not_fit() -> None:

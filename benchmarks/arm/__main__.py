@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, cast, get_args
 
@@ -12,13 +10,14 @@ import typer
 from benchmarks.arm.counting import compare
 from benchmarks.arm.result import ArmResult
 from benchmarks.arm.table import markdown
-from benchmarks.entry import program
+from benchmarks.entry import program, publish
 from benchmarks.models import MODELS, QUICK
 from ghostdeploy.cli.options import names
 from ghostdeploy.device import records
 from ghostdeploy.device.android import qemu
 from ghostdeploy.errors import UsageError
 from ghostdeploy.lowering.artifact import Precision
+from ghostdeploy.writing import make_directory, write_json
 
 
 def bench(
@@ -27,7 +26,7 @@ def bench(
     cpu: Annotated[str, typer.Option(metavar="NAME", help="The emulated CPU, as qemu names it.")] = qemu.CPU_MODEL,
     store: Annotated[Path, typer.Option(metavar="DIR", help="Where counts are kept.")] = Path("build/bench-arm"),
     others_from: Annotated[Path | None, typer.Option(metavar="FILE", help=(
-        "An earlier result: the rows of others are taken from it, ours alone are counted."))] = None,
+        "An earlier result: the rows of others that it has are taken from it."))] = None,
     recount: Annotated[str, typer.Option(metavar="A,B", help=(
         "With --others-from: the precisions in which ours are counted; all by default."))] = "",
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="JSON; Markdown goes beside it.")
@@ -44,11 +43,9 @@ def bench(
                          "result", f"choose from {', '.join(get_args(Precision))}, and give --others-from")
     result = compare(names(models) or (QUICK if quick else MODELS), cpu, store,
                      lambda line: typer.echo(line, err=True), earlier, cast("tuple[Precision, ...]", precisions))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(records.to_json(result), indent=2) + "\n")
-    text = markdown(result)
-    output.with_suffix(".md").write_text(text)
-    sys.stdout.write(text)
+    make_directory(output.parent)
+    write_json(output, records.to_json(result))
+    publish(markdown(result), output.with_suffix(".md"))
 
 
 def main() -> None:

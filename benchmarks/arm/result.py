@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from ghostdeploy.benchmark import result_file
 from ghostdeploy.device import records
@@ -12,11 +12,13 @@ from ghostdeploy.device.arm_instructions import Instructions
 from ghostdeploy.errors import ResultInvalid
 from ghostdeploy.lowering.artifact import Format, Precision
 
+SCHEMA_VERSION: Final = 2       # 1 had one day for all rows, and others' rows of an older day beside them
+
 
 @dataclass(frozen=True)
 class Row:
     """One contestant and model. `instructions` is None where there is none, and `failure` says why; `kinds` is where
-    they go, by kind of function.
+    they go, by kind of function. `counted` is the day, for a row may come from an earlier result.
     """
 
     contestant: str
@@ -25,6 +27,7 @@ class Row:
     size: int | None
     instructions: Instructions | None
     failure: str | None
+    counted: str
     kinds: dict[str, int] = field(default_factory=dict)
 
 
@@ -42,11 +45,10 @@ class ModelRows:
 class ArmResult:
     """The comparison: a proxy, with random weights, on an emulated CPU.
 
-    `others_counted` is when, where the rows of others were not counted with ours but come from an earlier result, and
-    `recounted` the precisions in which ours were counted; of other precisions they come from there too. Empty: all.
+    `created` is when the document was put together; each row has its own day.
     """
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     created: str
     ghostdeploy: str
     torch: str
@@ -54,8 +56,6 @@ class ArmResult:
     weights: Literal["random"]
     cpu: str
     models: tuple[ModelRows, ...]
-    others_counted: str | None = None
-    recounted: tuple[Precision, ...] = ()
 
     @classmethod
     def load(cls, path: Path) -> ArmResult:

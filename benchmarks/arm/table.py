@@ -25,22 +25,33 @@ def markdown(result: ArmResult) -> str:
         "# Arm instructions\n\nMade by `make bench-arm`; do not edit by hand. **A proxy: million arm64 instructions "
         "that one inference retires, not time.** It knows no cache, no issue width and no clock. Weights are random "
         "(a rewrite of five taps depends on their values), batch 1, one thread, the emulated CPU is "
-        f"{result.cpu}. Counted on {result.created[:10]} with ghostdeploy {result.ghostdeploy}, torch {result.torch}, "
-        f"{_versions(result)}{_others(result)}. Outputs are not compared here; `make bench-peers` compares them.\n\n"
+        f"{result.cpu}. {_days(result)}, with ghostdeploy {result.ghostdeploy}, torch {result.torch}, "
+        f"{_versions(result)}. Outputs are not compared here; `make bench-peers` compares them.\n\n"
         "The floor is what the multiply-adds alone need: MACs / 4 in fp32, MACs / 8 in fp16, MACs / 16 in int8 and "
         "in mixed, which is int8 on maps of a sixteenth of the input's side and smaller, and half precision on larger "
-        "ones. In brackets: size of the file in MB. Stock int8 is PT2E with XNNPACKQuantizer. ONNX Runtime is its "
-        "arm64 wheel for Linux, with all graph optimisations.")
+        "ones. In brackets: size of the file in MB. ONNX Runtime is its arm64 wheel for Linux.")
     parts = [head, *(_table(result.models, precision) for precision in LANES), _whereabouts(result.models),
-             _failures(result.models)]
+             _settings(), _failures(result.models)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _others(result: ArmResult) -> str:
-    if result.others_counted is None:
-        return ""
-    ours = f"ours in {', '.join(result.recounted)}" if result.recounted else "ours"
-    return f"; all but {ours} come from a count of {result.others_counted[:10]}, in the same runtimes"
+def _days(result: ArmResult) -> str:
+    ours = {contestant.name for contestant in OURS}
+    rows = [row for model in result.models for row in model.rows]
+    return (f"Ours were counted {_span({row.counted for row in rows if row.contestant in ours})}, the others "
+            f"{_span({row.counted for row in rows if row.contestant not in ours})} (each row's day is in the JSON)")
+
+
+def _span(days: set[str]) -> str:
+    first, last = min(days, default="never"), max(days, default="never")
+    return f"on {first}" if first == last else f"from {first} to {last}"
+
+
+def _settings() -> str:
+    told = [f"- {contestant.name}, {contestant.precision}: {contestant.peer.settings}" for contestant in CONTESTANTS
+            if not contestant.peer.ours]
+    return "\n".join(["## How others make their files", "", *told, "", "litert-torch's file in fp16 is its float32 one, "
+                      "run with XNNPACK's half arithmetic, as ours is. Nobody but us writes mixed."])
 
 
 def _versions(result: ArmResult) -> str:

@@ -17,8 +17,12 @@ from torch import nn
 _HOMES = {
     "ours-pte": ("ours", "pte"), "ours-tflite": ("ours", "tflite"), "ours-both": ("ours", "both"),
     "executorch": ("executorch", "unfused"), "executorch-fused": ("executorch", "fused"),
-    "litert-torch": ("litert", "export"), "onnx": ("onnx", "fused"), "ncnn": ("ncnn", "export"),
+    "executorch-fp16": ("executorch", "fused_fp16"), "executorch-int8": ("executorch", "fused_int8"),
+    "litert-torch": ("litert", "export"), "litert-torch-int8": ("litert", "int8"),
+    "onnx": ("onnx", "fused"), "onnx-int8": ("onnx", "fused_int8"), "ncnn": ("ncnn", "export"),
     "eager": ("torch_eager", "export"), "inductor": ("inductor", "export"),
+    **{f"android-{form}": ("android", form.replace("-", "_")) for form in (
+        "pte-fp32", "pte-fp16", "pte-int8", "pte-mixed", "tflite-fp32", "tflite-fp16", "tflite-int8")},
 }
 EXPORTERS = tuple(_HOMES)
 

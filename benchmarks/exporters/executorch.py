@@ -25,6 +25,21 @@ def fused(module: nn.Module, example: torch.Tensor, path: Path) -> None:
     unfused(fuse(module, example).module, example, path)
 
 
+def fused_fp16(module: nn.Module, example: torch.Tensor, path: Path) -> None:
+    """Of our fused graph cast to half precision, float32 outside: what ExecuTorch's guides mean by a half model."""
+    unfused(_InHalf(fuse(module, example).module), example, path)
+
+
+class _InHalf(nn.Module):
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module.half()
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        answer: torch.Tensor = self.module(image.half())
+        return answer.float()
+
+
 def fused_int8(module: nn.Module, example: torch.Tensor, path: Path) -> None:
     """Of our fused graph in int8, static and per channel, as ExecuTorch's guide does it (PT2E, XNNPACKQuantizer).
 

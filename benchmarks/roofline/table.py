@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from benchmarks.roofline.layers import Layer
-from benchmarks.roofline.standing import Standing
+from benchmarks.roofline.standing import AGREE, Standing
 from ghostdeploy.device import machine
 from ghostdeploy.device.runtimes.tflite import RUNTIME
 
@@ -18,9 +18,10 @@ def markdown(standings: Sequence[Standing]) -> str:
         "Made by `python -m benchmarks.roofline`; do not edit by hand. "
         f"{machine.describe().soc}, one thread, float32, {RUNTIME.info().name} {RUNTIME.info().version}, "
         f"{datetime.now(UTC).date().isoformat()}; random weights. A layer's *floor* is the larger of its multiply-adds "
-        "at the highest rate measured and its bytes at the highest rate measured; *share* is floor over time (above "
-        "100 % where the core's clock rose after the roof was measured). What is left is in no layer: additions, "
-        "pooling, gates, attention, and fetching the weights, which a layer alone finds in the cache.", ""]
+        "at the highest rate measured and its bytes at the highest rate measured, with any of these models; *share* is "
+        "floor over time. What is left is in no layer: additions, "
+        "pooling, gates, attention, what rewrites for this kind of machine change, and fetching the weights, which a "
+        "layer alone finds in the cache.", ""]
     for standing in standings:
         lines += _section(standing)
     return "\n".join(lines).rstrip() + "\n"
@@ -29,8 +30,8 @@ def markdown(standings: Sequence[Standing]) -> str:
 def _section(standing: Standing) -> list[str]:
     roofs, total = standing.roofs, sum(ns * layer.count for layer, ns in standing.layers)
     lines = [f"## {standing.model}", "",
-             f"Whole {standing.whole_ns / 1e6:.2f} ms; roofs {roofs.macs:.1f} GMAC/s, {roofs.moved:.1f} GB/s in the "
-             f"caches, {roofs.fetched:.1f} GB/s beyond.", "",
+             f"Whole {standing.whole_ns / 1e6:.2f} ms{_doubt(standing)}; roofs {roofs.macs:.1f} GMAC/s, "
+             f"{roofs.moved:.1f} GB/s in the caches, {roofs.fetched:.1f} GB/s beyond.", "",
              "| what | layers | MMAC | ms | of the whole | GMAC/s | share of the floor |",
              "|---|---:|---:|---:|---:|---:|---:|"]
     for kind in dict.fromkeys(layer.kind for layer, _ in standing.layers):
@@ -57,8 +58,13 @@ def _blocks(standing: Standing) -> list[str]:
              "together); the floor is that of its layers:", "",
              "| block | MMAC | ms | of the whole | floor, ms | share of the floor |", "|---|---:|---:|---:|---:|---:|"]
     lines += [f"| {block.block} | {block.macs / 1e6:.1f} | {block.ns / 1e6:.2f} | {_share(block.ns, total)} | "
-              f"{block.floor_ns / 1e6:.2f} | {_share(block.floor_ns, block.ns)} |" for block in standing.blocks]
+              f"{floor / 1e6:.2f} | {_share(floor, block.ns)} |" for block in standing.blocks
+              for floor in [sum(map(standing.roofs.floor_ns, block.layers))]]
     return [*lines, ""]
+
+
+def _doubt(standing: Standing) -> str:
+    return "" if standing.steady else f" (**not steady**: its blocks sum to {AGREE:.0%} more or less and beyond)"
 
 
 def _share(part: float, whole: float) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from rich.console import Console
 
 from ghostdeploy.cli.options import (
+    AGREEMENT,
     AgreementOption,
     AllowFewOption,
     BundleOption,
@@ -53,7 +54,7 @@ def export(
     mean: MeanOption = None, std: StdOption = None, crop: CropOption = None, interpolation: InterpolationOption = None,
     embed_preprocessing: EmbedOption = False, require_delegation: DelegationOption = None,
     calibration: CalibrationOption = None, keep_float: KeepFloatOption = None,
-    agreement: AgreementOption = 0.99, allow: AllowFewOption = "", profile: ProfileOption = None,
+    agreement: AgreementOption = None, allow: AllowFewOption = "", profile: ProfileOption = None,
     output: BundleOption = None, force: ForceOption = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -64,7 +65,10 @@ def export(
     copy = which_weights(weights)
     if keep_float not in (None, "auto"):
         raise UsageError(f"--keep-float {keep_float} is not known", "", "say --keep-float auto, or leave it out")
-    wanted = None if keep_float is None else agreement
+    if agreement is not None and keep_float is None:
+        raise UsageError("--agreement is for --keep-float auto", "nothing else looks for layers to leave in float32",
+                         "add --keep-float auto, or leave it out")
+    wanted = None if keep_float is None else AGREEMENT if agreement is None else agreement
     with stages(quiet=as_json) as progress:
         from ghostdeploy.bundle import check_target
         from ghostdeploy.plan import Plan

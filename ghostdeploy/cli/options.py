@@ -39,11 +39,13 @@ DelegationOption = Annotated[float | None, typer.Option(
     "--require-delegation", metavar="SHARE",
     help="Fail (exit 5) if a smaller share of nodes runs in XNNPACK; 1.0 is all.")]
 CalibrationOption = Annotated[Path | None, typer.Option(
-    "--calibration", metavar="DIR", help="Images for int8, like those that the app will see; 32 and more.")]
+    "--calibration", metavar="DIR", help="Images for int8 and mixed, like those that the app will see; 32 and more.")]
 KeepFloatOption = Annotated[str | None, typer.Option(
     "--keep-float", metavar="auto", help="int8: leave the layers that lose most in float32; prints what each loses.")]
-AgreementOption = Annotated[float, typer.Option(
-    "--agreement", metavar="SHARE", help="Of images on which --keep-float auto wants the same highest class.")]
+AGREEMENT = 0.99
+AgreementOption = Annotated[float | None, typer.Option(
+    "--agreement", metavar="SHARE", show_default=False, help="Of images on which --keep-float auto wants the same "
+                                                            f"highest class; {AGREEMENT} by default.")]
 AllowFewOption = Annotated[str, typer.Option(
     "--allow", metavar="few-images", help="Calibrate int8 with fewer than 32 images.")]
 BundleOption = Annotated[Path | None, typer.Option(

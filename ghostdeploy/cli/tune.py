@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ghostdeploy.lowering.artifact import Format, Precision
+    from ghostdeploy.progress import Progress
     from ghostdeploy.tuning import Profile
+    from ghostdeploy.tuning.growing import Keep
     from ghostdeploy.tuning.meters import Meter
 
 INSTRUCTIONS = "arm-instructions"
@@ -61,9 +63,9 @@ def tune(
         known = None if add_to is None else Profile.load(add_to)
         modules = subjects(names(model or ""), checkpoint, input_size)
         wanted = phone.wishes(progress)
-        with _meter(device, cpu, wanted, phone.runtime) as meter:
-            found = run(modules, meter, formats=cast("tuple[Format, ...]", names(formats)),
-                        precisions=cast("tuple[Precision, ...]", names(precision)), known=known, progress=progress)
+        with _meter(device, cpu, wanted, phone.runtime) as meter, _kept_when_cut_short(output, progress) as keep:
+            found = run(modules, meter, formats=cast("tuple[Format, ...]", names(formats)), known=known,
+                        precisions=cast("tuple[Precision, ...]", names(precision)), progress=progress, keep=keep)
         progress.stage(f"write {output}")
         found.save(output)
     emit({"profile": str(output), **found.as_dict()}, lambda console: render(console, found, output), as_json=as_json)
@@ -82,6 +84,19 @@ def _meter(device: str, cpu: str, wanted: Wishes, runtime: Path | None) -> Itera
         yield TimeMeter(found, wanted)
 
 
+@contextmanager
+def _kept_when_cut_short(output: Path, progress: Progress) -> Iterator[Keep]:
+    """What takes the profile after every site: beside `output`, until all are measured. A large model takes hours."""
+    partial = output.with_name(f"{output.name}.partial")
+    try:
+        yield lambda profile: profile.save(partial)
+    except BaseException:
+        if partial.exists():
+            progress.note(f"the sites measured so far are in {partial}: go on with --add-to {partial}")
+        raise
+    partial.unlink(missing_ok=True)
+
+
 def render(console: Console, profile: Profile, path: Path) -> None:
     """Each rewrite: at how many sites it pays, and by how much at best."""
     heading(console, f"{len(profile.sites)} sites on {profile.measured.device} -> {path}")
@@ -93,4 +108,5 @@ def render(console: Console, profile: Profile, path: Path) -> None:
         pays = sum(profile.wanted(s.format, s.precision)(s.site) for s in costs)
         table.add_row("{}, .{} {}".format(*kind), str(len(costs)), str(pays), f"{ratios[0]:.2f}", f"{ratios[-1]:.2f}")
     console.print(table)
-    console.print(f"In {profile.unit} of the site alone, rewritten over plain.")
+    console.print(f"In {profile.unit} of the site alone, rewritten over plain." if profile.sites else
+                  "No part of these models has two forms: exports with and without this profile are the same.")

@@ -5,23 +5,27 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import torch
+from torch._ops import OpOverload
 from torch.fx import GraphModule, Node
 
 from ghostdeploy.errors import UnsupportedOperator
 from ghostdeploy.graph import argument, shape
 from ghostdeploy.lowering.passes.aten import aten
 
+# Of dropouts and attention: whether they drop, and how much.
+SWITCHES = ("train", "training", "p", "dropout_p")
 ON_MAPS = (aten.conv2d.default, aten.max_pool2d.default, aten.avg_pool2d.default, aten.adaptive_avg_pool2d.default)
-DROPOUTS = (aten.dropout.default, aten.dropout_.default)
 
 
 def require_exact_forms(module: GraphModule) -> None:
     """Refuse nodes that would compute something else.
 
     Raises:
-        UnsupportedOperator: a dropout that stays active, a convolution or pool without a batch, or a bilinear resizing
-            whose factor is not that of the sizes.
+        UnsupportedOperator: an operator that draws random numbers, a convolution or pool without a batch, or a bilinear
+            resizing whose factor is not that of the sizes.
     """
+    require_no_chance(module)
     for node in module.graph.nodes:
         refusal = _refusal(node)
         if refusal is not None:
@@ -29,10 +33,30 @@ def require_exact_forms(module: GraphModule) -> None:
             raise UnsupportedOperator(f"{node.target} cannot be lowered (node {node.name})", why, what_next)
 
 
+def require_no_chance(module: GraphModule) -> None:
+    """Refuse what draws random numbers: an artifact has none, and one frozen draw, or none, would be something else.
+
+    Raises:
+        UnsupportedOperator: a dropout that stays active, or any other operator that draws.
+    """
+    for node in module.graph.nodes:
+        if isinstance(node.target, OpOverload) and _draws(node, node.target):
+            raise UnsupportedOperator(
+                f"{node.target} cannot be lowered (node {node.name})",
+                "it draws random numbers in evaluation mode too: an artifact has none",
+                "call F.dropout with training=self.training or use nn.Dropout, and draw nothing else in evaluation")
+
+
+def _draws(node: Node, target: OpOverload) -> bool:
+    """Operators that may draw have a switch, or a share of what they drop, which is zero where they are idle."""
+    if torch.Tag.nondeterministic_seeded not in target.tags:
+        return False
+    switches = [argument(node, place, a.default_value) if a.name not in node.kwargs else node.kwargs[a.name]
+                for place, a in enumerate(target._schema.arguments) if a.name in SWITCHES]
+    return all(value is None or value for value in switches)      # None is a native dropout's way to say yes
+
+
 def _refusal(node: Node) -> tuple[str, str] | None:
-    if node.target in DROPOUTS and argument(node, 2, False) and argument(node, 1, 0.5):
-        return ("it drops at random in evaluation mode too: an artifact has no random numbers",
-                "call F.dropout with training=self.training, or use nn.Dropout")
     if node.target in ON_MAPS and len(shape(node)) != 4:
         return f"it works on a value of {len(shape(node))} axes, without a batch", "add the batch: x.unsqueeze(0)"
     if node.target in (aten.upsample_bilinear2d.vec, aten.upsample_bilinear2d.default) and not _by_sizes(node):

@@ -78,8 +78,9 @@ def _halve_constants(module: GraphModule, readers: Collection[Node]) -> None:
 
 
 def _cast_for(module: GraphModule, node: Node, readers: list[Node], dtype: torch.dtype, cast: Cast) -> None:
-    """Let `readers` read a cast of `node`."""
-    if not readers:
+    """Let `readers` read a cast of `node`, if it is of real numbers in the other width: classes stay what they are."""
+    value = node.meta.get("val")
+    if not readers or not isinstance(value, torch.Tensor) or not value.is_floating_point():
         return
     with module.graph.inserting_after(node):
         other = cast(module, node, dtype)
@@ -93,7 +94,8 @@ def as_half(name: str, value: torch.Tensor) -> torch.Tensor:
     Raises:
         UnsupportedOperator: it holds a value beyond float16's range, which would become infinity.
     """
-    largest = float(value.abs().max()) if value.numel() else 0.0
+    finite = value[value.isfinite()]        # infinity, as in the masks of attention, is float16's too
+    largest = float(finite.abs().max()) if finite.numel() else 0.0
     if largest > HALF_LIMIT:
         raise UnsupportedOperator(f"the constant {name} does not fit into float16",
                                   f"its largest magnitude is {largest:.3g}, float16 ends at {HALF_LIMIT:.0f}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import io
 import warnings
 from typing import Any
@@ -15,7 +14,9 @@ from torch.fx import GraphModule
 from torch.onnx._internal.exporter._errors import DispatchError
 
 from ghostdeploy.errors import GhostdeployError, LoweringFailed, UnsupportedOperator, UsageError
+from ghostdeploy.graph import copy_of
 from ghostdeploy.lowering.artifact import Lowered, Precision, RuntimeNeed
+from ghostdeploy.lowering.exactness import require_no_chance
 from ghostdeploy.lowering.half import halve
 from ghostdeploy.lowering.operators import require_aten
 from ghostdeploy.lowering.passes import DropNoops, NearestAsGather, run
@@ -43,12 +44,13 @@ def lower_onnx(graph: GraphModule, example: torch.Tensor, precision: Precision =
 
     Raises:
         UsageError: another precision.
-        UnsupportedOperator: torch's exporter has no translation of an operator, named.
+        UnsupportedOperator: torch's exporter has no translation of an operator, or it draws random numbers; named.
         LoweringFailed: the exporter, onnxsim or the checker failed; its first sentence is the reason.
     """
     if precision not in ("fp32", "fp16"):
         raise UsageError(f"no {precision} lowering to .onnx", "", "choose fp32 or fp16")
     require_aten(graph, "torch's ONNX exporter")
+    require_no_chance(graph)
     try:
         return _lowered(graph, example, precision, progress)
     except (GhostdeployError, KeyboardInterrupt, MemoryError):
@@ -62,7 +64,7 @@ def lower_onnx(graph: GraphModule, example: torch.Tensor, precision: Precision =
 
 def _lowered(graph: GraphModule, example: torch.Tensor, precision: Precision, progress: Progress) -> Lowered:
     progress.stage("rewrite the graph for ONNX")
-    module = copy.deepcopy(graph)
+    module = copy_of(graph)
     with torch.no_grad():
         outcomes = run((DropNoops(), NearestAsGather()), module, example)
         if precision == "fp16":

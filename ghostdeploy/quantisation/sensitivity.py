@@ -9,7 +9,9 @@ from typing import Final
 import numpy as np
 import torch
 from torch.fx import GraphModule, Node
+from torch.utils import _pytree as pytree
 
+from ghostdeploy.errors import UsageError
 from ghostdeploy.graph import Example, inputs
 from ghostdeploy.parity import compare_outputs
 from ghostdeploy.progress import SILENT, Progress
@@ -51,7 +53,14 @@ def chosen(module: GraphModule, calibration: Calibration, backend: Backend, prog
 
     Agreement is that of the simulation with the graph in float32, on the calibration's own inputs: what images kept
     back say stays unbiased.
+
+    Raises:
+        UsageError: an agreement is wanted of a graph of several outputs.
     """
+    several = len(pytree.tree_leaves(module.graph.output_node().args)) > 1
+    if several and calibration.agreement is not None:
+        raise UsageError("layers cannot be kept in float32 until answers agree", "the model has several outputs, and "
+                         "which of them is the answer is not known here", "export without --keep-float")
     planner = Planner(module, calibration.samples, backend)
     whole = planner.plan()
     if calibration.agreement is None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ghostdeploy.benchmark.measure import MOST_REPEATS
-from ghostdeploy.device.android import store
+from ghostdeploy.device.android import qemu, store
 from ghostdeploy.device.arm_instructions import count
 from ghostdeploy.device.arm_instructions.emulated import runtime_of
 from ghostdeploy.device.base import Device
@@ -60,6 +60,8 @@ class InstructionMeter:
     unit: Unit = "instructions"
 
     def __init__(self, cpu: str) -> None:
+        """Raises: EmulatorMissing, UsageError: see `qemu.require`."""
+        qemu.require(cpu)
         self.cpu, self.device = cpu, f"qemu-aarch64 -cpu {cpu} (instructions counted, a proxy for time)"
 
     def measuring(self, artifacts: Sequence[ArtifactUnderTest], progress: Progress) -> AbstractContextManager[Costs]:

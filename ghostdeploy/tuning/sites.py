@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch.fx import Graph, GraphModule, Node
 
-from ghostdeploy.graph import Example, shape
+from ghostdeploy.graph import Example, copy_of, shape
 from ghostdeploy.lowering.artifact import Precision
 from ghostdeploy.lowering.passes import Alternative, Rewrite, ShuffleIntoWeights, alternatives, run
 from ghostdeploy.lowering.site import Site, Wanted
@@ -33,16 +33,17 @@ def sites(module: GraphModule, example: Example) -> tuple[FoundSite, ...]:
 
     Without shuffles, as the alternatives meet it in a lowering.
     """
-    module, everywhere = _rewritten(module, example, ShuffleIntoWeights()), alternatives(lambda site: True)
-    return _distinct(module, *(_rewritten(module, example, alternative) for alternative in everywhere))
+    module = _rewritten(module, example, ShuffleIntoWeights())
+    everywhere = (_rewritten(module, example, alternative) for alternative in alternatives(lambda site: True))
+    return _distinct(itertools.chain([module], everywhere))
 
 
 def sites_left(module: GraphModule, example: Example, wanted: Wanted) -> tuple[FoundSite, ...]:
     """Every distinct site that is left, or made, by all rewrites that are wanted."""
-    return _distinct(_rewritten(module, example, ShuffleIntoWeights(), *alternatives(wanted)))
+    return _distinct([_rewritten(module, example, ShuffleIntoWeights(), *alternatives(wanted))])
 
 
-def _distinct(*graphs: GraphModule) -> tuple[FoundSite, ...]:
+def _distinct(graphs: Iterable[GraphModule]) -> tuple[FoundSite, ...]:
     found: dict[Site, FoundSite] = {}
     for graph in graphs:
         for alternative in alternatives(lambda site: True):
@@ -53,7 +54,7 @@ def _distinct(*graphs: GraphModule) -> tuple[FoundSite, ...]:
 
 
 def _rewritten(module: GraphModule, example: Example, *rewrites: Rewrite) -> GraphModule:
-    changed = copy.deepcopy(module)
+    changed = copy_of(module)
     run(rewrites, changed, example)
     return changed
 

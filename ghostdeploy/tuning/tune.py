@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,8 +21,9 @@ from ghostdeploy.lowering.site import Site, Wanted, nowhere
 from ghostdeploy.parity import ArtifactUnderTest
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.quantisation import Calibration
+from ghostdeploy.tuning.growing import Growing, Keep, forget
 from ghostdeploy.tuning.meters import Meter
-from ghostdeploy.tuning.profile import Measured, Profile, SiteCost
+from ghostdeploy.tuning.profile import Profile, SiteCost
 from ghostdeploy.tuning.sites import FoundSite, sites, sites_left
 
 # What has passes that pay at some shapes only.
@@ -33,33 +33,42 @@ PRECISIONS: Final[tuple[Precision, ...]] = ("fp32", "fp16", "int8")
 
 def tune(modules: Iterable[tuple[nn.Module, torch.Tensor]], meter: Meter, *,
          formats: Sequence[Format] = ("pte", "tflite"), precisions: Sequence[Precision] = ("fp32",),
-         known: Profile | None = None, progress: Progress = SILENT) -> Profile:
+         known: Profile | None = None, progress: Progress = SILENT, keep: Keep = forget) -> Profile:
     """Measure both forms of every distinct site, then of those that the rewrites that pay leave or make, until all are.
 
     Args:
         modules: models in eval mode, each with an input [1, 3, H, W].
         meter: where, and in which unit.
-        known: a profile of the same device; its sites are kept and not measured again.
+        known: a profile of the same device and runtimes; its sites are kept and not measured again.
+        keep: given the profile so far after every site, for a device can be lost before the last.
 
     Raises:
-        UsageError: a format or precision that there is nothing to choose for, or `known` is of another device.
+        UsageError: a format or precision that there is nothing to choose for, or `known` is of another device, or
+            of other runtimes (which a device may tell by running only: after the first site).
         GhostdeployError: a model cannot be traced, or the device fails, or runs no site at all. Sites
             that a format cannot express, or a runtime run, by themselves are left out, and said.
     """
     _require_possible(meter, formats, precisions, known)
     progress.stage("find the sites")
-    graphs = [(fuse(module, example).module, example) for module, example in modules]
-    profile = before = known or Profile(meter.unit, Measured(meter.device, {}, ""), ())
-    tried = {cost.key for cost in profile.sites}
-    while wanted := {key: site for key, site in _met(graphs, profile, formats, precisions).items() if key not in tried}:
+    graphs = [_Graph(module, example, sites(module, example)) for module, example in (
+        (fuse(module, example).module, example) for module, example in modules)]
+    found = Growing(meter, formats, known, keep)
+    tried = {cost.key for cost in found.profile.sites}
+    while wanted := {key: site for key, site in _met(graphs, found.profile, formats, precisions).items()
+                     if key not in tried}:
         tried |= set(wanted)
         with tempfile.TemporaryDirectory(prefix="ghostdeploy-tune-") as name:
-            candidates = list(_candidates(wanted, Path(name), progress))
-            new = _measured(candidates, meter, progress, nothing_yet=profile is before)
-        profile = Profile(profile.unit, profile.measured, (*profile.sites, *new))
-    runtimes = {**profile.measured.runtimes, **meter.runtimes(formats)}
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return Profile(meter.unit, Measured(meter.device, runtimes, today), profile.sites)
+            _measure(list(_candidates(wanted, Path(name), progress)), meter, found, progress)
+    return found.profile
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """A fused graph, and its sites whatever is rewritten."""
+
+    module: GraphModule
+    example: torch.Tensor
+    sites: tuple[FoundSite, ...]
 
 
 def _require_possible(meter: Meter, formats: Sequence[Format], precisions: Sequence[Precision],
@@ -67,7 +76,8 @@ def _require_possible(meter: Meter, formats: Sequence[Format], precisions: Seque
     for given, possible in ((formats, FORMATS), (precisions, PRECISIONS)):
         unknown = [each for each in given if each not in possible]
         if unknown or not given:
-            raise UsageError(f"nothing to tune for {', '.join(unknown) or 'no format or precision'}", "",
+            raise UsageError(f"nothing to tune for {', '.join(unknown) or 'no format or precision'}",
+                             "mixed takes the sites of fp16 and of int8" if "mixed" in unknown else "",
                              f"choose from {', '.join(possible)}")
     if known is not None and (known.unit, known.measured.device) != (meter.unit, meter.device):
         raise UsageError(f"the known sites were measured on {known.measured.device}, in {known.unit}",
@@ -78,14 +88,14 @@ def _require_possible(meter: Meter, formats: Sequence[Format], precisions: Seque
 Key = tuple[Format, Precision, Site]
 
 
-def _met(graphs: Sequence[tuple[GraphModule, torch.Tensor]], profile: Profile, formats: Sequence[Format],
+def _met(graphs: Sequence[_Graph], profile: Profile, formats: Sequence[Format],
          precisions: Sequence[Precision]) -> dict[Key, FoundSite]:
     """What lowerings would ask this profile about, by what it would be asked."""
     found: dict[Key, FoundSite] = {}
-    for module, example in graphs:
-        alone = sites(module, example)
+    for graph in graphs:
         for format, precision in itertools.product(formats, precisions):
-            for site in (*alone, *sites_left(module, example, profile.wanted(format, precision))):
+            left = sites_left(graph.module, graph.example, profile.wanted(format, precision))
+            for site in (*graph.sites, *left):
                 if precision in site.precisions:
                     found.setdefault((format, precision, site.site), site)
     return found
@@ -115,11 +125,10 @@ def _candidates(wanted: Mapping[Key, FoundSite], directory: Path, progress: Prog
             progress.note(f"left out: {error.what}")
 
 
-def _measured(candidates: Sequence[_Candidate], meter: Meter, progress: Progress, nothing_yet: bool) -> list[SiteCost]:
+def _measure(candidates: Sequence[_Candidate], meter: Meter, found: Growing, progress: Progress) -> None:
     """Sites that do not run are left out, unless none does and none did before."""
     if not candidates:
-        return []
-    costs: list[SiteCost] = []
+        return
     with meter.measuring([form for each in candidates for form in each.forms], progress) as costs_of:
         for done, each in enumerate(candidates):
             progress.stage(f"measure site {done + 1} of {len(candidates)}: {each.title}")
@@ -128,12 +137,11 @@ def _measured(candidates: Sequence[_Candidate], meter: Meter, progress: Progress
             except (RunnerFailed, ArtifactRejected) as error:
                 # Seen of int8 .pte whose concatenation joins channels-last inputs of the graph itself: ExecuTorch 1.4
                 # then takes the wrong axis ("Failed to resize output tensor for XNNExecutor"). No model tried does so.
-                if nothing_yet and done + 1 == len(candidates) and not costs:
+                if found.nothing_new and done + 1 == len(candidates):
                     raise       # not a site: the device runs nothing
                 progress.note(f"left out: {error.what}")
                 continue
-            costs.append(SiteCost(each.format, each.precision, each.site.site, plain, rewritten))
-    return costs
+            found.add(SiteCost(each.format, each.precision, each.site.site, plain, rewritten))
 
 
 def _forms(site: FoundSite, format: Format, precision: Precision, directory: Path,

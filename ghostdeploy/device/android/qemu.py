@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import platform
 import shutil
+import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Final
 
+from ghostdeploy.errors import UsageError
 from ghostdeploy.phone_errors import EmulatorMissing
 
 # Named and never qemu's own default, which has whatever that release knows (SVE, SME): runtimes would choose kernels
@@ -30,6 +33,24 @@ def qemu() -> Path:
         missing = "qemu-aarch64 is not on PATH" if found is None else f"there is no arm64 C library in {ARM_ROOT}"
         raise EmulatorMissing("arm64 programs cannot be run here", missing, PACKAGES)
     return Path(found)
+
+
+def require(cpu: str) -> None:
+    """See that programs can be emulated, on a CPU of this name.
+
+    Raises:
+        EmulatorMissing: see `qemu`.
+        UsageError: qemu knows no such CPU.
+    """
+    name = cpu.partition(",")[0]        # features may follow, as in `max,sve=off`
+    if name not in _cpus(qemu()):
+        raise UsageError(f"qemu knows no CPU {name}", "", "`qemu-aarch64 -cpu help` lists them")
+
+
+@cache
+def _cpus(program: Path) -> frozenset[str]:
+    listed = subprocess.run([program, "-cpu", "help"], capture_output=True, text=True, check=False).stdout
+    return frozenset(listed.split())
 
 
 def launcher(libraries: Path, cpu: str = CPU_MODEL, plugin: str | None = None, root: Path = ARM_ROOT) -> list[str]:

@@ -67,7 +67,7 @@ def counted(artifact: Path, format: Format, cpu: str, threads: int, half_arithme
     if not artifact.is_file():
         raise FileMissing(f"no such artifact: {artifact}", "", "check the path")
     runtime_of(format)
-    qemu.qemu()
+    qemu.require(cpu)
     with _inputs(artifact, format) as inputs:
         return run(Setting(artifact, format, inputs, cpu, threads, half_arithmetic), node)
 

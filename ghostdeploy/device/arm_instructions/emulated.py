@@ -16,7 +16,7 @@ from ghostdeploy.device.android.pinned import RuntimeName
 from ghostdeploy.device.arm_instructions.blocks import Blocks, Part, read
 from ghostdeploy.device.arm_instructions.marks import BEGIN, END, of_inference
 from ghostdeploy.device.arm_instructions.plugin import plugin
-from ghostdeploy.errors import ArtifactRejected, RunnerFailed, UsageError
+from ghostdeploy.errors import ArtifactRejected, RunnerFailed
 from ghostdeploy.lowering.artifact import Format
 
 RUNTIMES: Final[dict[Format, RuntimeName]] = {"pte": "executorch", "tflite": "tflite"}
@@ -52,7 +52,6 @@ def run(setting: Setting, node: bytes | None = None) -> Counted:
     Raises:
         EmulatorMissing, RunnerMissing, FetchFailed, WriteFailed: see `hosted`.
         ArtifactRejected, RunnerFailed: the artifact does not run in this runtime.
-        UsageError: qemu knows no such CPU.
     """
     program = hosted(runtime_of(setting.format), "arm64-v8a")
     marks = [f",mark={code.hex()}" for code in (*of_inference(program.path), node) if code is not None]
@@ -105,8 +104,6 @@ def _words(setting: Setting) -> Sequence[str | Path]:
 
 def _document(path: Path, ended: subprocess.CompletedProcess[str], setting: Setting) -> Document:
     said = "\n".join(ended.stderr.strip().splitlines()[-4:])
-    if "unable to find CPU model" in said:
-        raise UsageError(f"qemu knows no CPU {setting.cpu}", said, "`qemu-aarch64 -cpu help` lists them")
     try:
         return parse(path.read_bytes())
     except (OSError, DocumentError) as error:

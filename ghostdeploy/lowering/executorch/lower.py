@@ -27,7 +27,7 @@ from ghostdeploy.lowering.executorch.shortcuts import shortcuts, tested
 from ghostdeploy.lowering.half import halve
 from ghostdeploy.lowering.mixed import in_half, largest_in_int8
 from ghostdeploy.lowering.operators import require_aten
-from ghostdeploy.lowering.passes import run
+from ghostdeploy.lowering.passes import Outcome, run
 from ghostdeploy.lowering.site import Wanted, nowhere
 from ghostdeploy.lowering.specs import first_sentence, input_specs, installed, output_specs
 from ghostdeploy.progress import SILENT, Progress
@@ -69,10 +69,13 @@ def lower_pte(graph: GraphModule, example: Example, precision: Precision = "fp32
     require_aten(graph, "ExecuTorch")
     with collector.set_aside(), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside torch and ExecuTorch; nothing that a user could act on
+        ready = None
         for way in _ways(graph, plugin, precision):
+            if ready is None or ready.plugin is not way.plugin:
+                ready = _prepared(graph, example, precision, progress, wanted, way.plugin, inputs_of_int8)
             try:
                 with shortcuts(way.shortcuts):
-                    return _lowered(graph, example, precision, progress, wanted, way.plugin, inputs_of_int8)
+                    return _written(ready, example, precision, progress)
             except (GhostdeployError, KeyboardInterrupt, MemoryError):
                 raise
             except Exception as error:
@@ -102,8 +105,18 @@ def _ways(graph: GraphModule, plugin: bool, precision: Precision) -> Iterator[_W
     yield _Way(False, False, "")
 
 
-def _lowered(graph: GraphModule, example: Example, precision: Precision, progress: Progress, wanted: Wanted,
-             plugin: bool, calibration: Calibration | None) -> Lowered:
+@dataclass(frozen=True)
+class _Ready:
+    """A graph as XNNPACK is to run it. Ours alone: what fails on the way to it is not ExecuTorch's failure."""
+
+    module: GraphModule
+    plugin: bool
+    outcomes: tuple[Outcome, ...]
+    int8: Choice | None
+
+
+def _prepared(graph: GraphModule, example: Example, precision: Precision, progress: Progress, wanted: Wanted,
+              plugin: bool, calibration: Calibration | None) -> _Ready:
     progress.stage("rewrite the graph for XNNPACK")
     require_exact_forms(graph)
     module = copy_of(graph)
@@ -117,17 +130,20 @@ def _lowered(graph: GraphModule, example: Example, precision: Precision, progres
     if precision == "mixed":
         _halve(module, example, plugin, in_half(module, largest_in_int8(example)))
     forget(module)
+    return _Ready(module, plugin, outcomes, int8)
+
+
+def _written(ready: _Ready, example: Example, precision: Precision, progress: Progress) -> Lowered:
     progress.stage("partition and serialise for XNNPACK")
-    takes, gives = input_specs(module), output_specs(module)
-    program = torch.export.export(module, inputs(example), strict=False)
-    del module
+    takes, gives = input_specs(ready.module), output_specs(ready.module)
+    program = torch.export.export(ready.module, inputs(example), strict=False)
     # Without the verifier: what decides is whether the runtime has the operator, which `require_kernels` asks of it.
-    edge = to_edge_transform_and_lower(program, partitioner=[partitioner(plugin)],
+    edge = to_edge_transform_and_lower(program, partitioner=[partitioner(ready.plugin)],
                                        compile_config=EdgeCompileConfig(_check_ir_validity=False))
     del program
     give_back()
     lowered = edge.exported_program().graph_module
-    require_plugin_used(lowered, plugin)
+    require_plugin_used(lowered, ready.plugin)
     require_kernels(lowered)
     counts = delegation(lowered)
     progress.stage("write the program")
@@ -135,7 +151,7 @@ def _lowered(graph: GraphModule, example: Example, precision: Precision, progres
     # ExecuTorch promises that newer runtimes read older programs, not the reverse: this version is the lowest.
     need = RuntimeNeed("executorch", installed("executorch"))
     return Lowered("pte", precision, bytes(data), takes, gives, counts, need,
-                   tuple((o.name, o.changed) for o in outcomes), int8=int8)
+                   tuple((o.name, o.changed) for o in ready.outcomes), int8=ready.int8)
 
 
 def _halve(module: GraphModule, example: Example, plugin: bool, part: Collection[Node] | None = None) -> None:
@@ -153,13 +169,13 @@ def _in_int8(module: GraphModule, calibration: Calibration, largest: int | None,
 
     progress.stage("decide the steps of int8")
     half = frozenset[Node]() if largest is None else in_half(module, largest)
+    if largest is not None and not half:
+        raise UsageError("there is nothing to be computed in half precision",
+                         f"no map is larger than {largest} pixels a side", "export with --precision int8")
     backend = replace(INT8, takes=lambda node: node not in half and INT8.takes(node))
     found = chosen(module, calibration, backend, progress)
     if half and not found.plan.int8:
         raise UsageError("nothing is left to be computed in int8",
                          f"no map behind the large ones is {largest} pixels a side or smaller",
                          "export with --precision fp16")
-    if largest is not None and not half:
-        raise UsageError("there is nothing to be computed in half precision",
-                         f"no map is larger than {largest} pixels a side", "export with --precision int8")
     return found

@@ -150,8 +150,6 @@ def _sweep(rewrite: Rewrite, module: GraphModule) -> tuple[int, tuple[Refusal, .
         with module.graph.inserting_before(node):
             rewrite.apply(module, node)
         _inherit_block(before, node)
-        if not node.users:
-            module.graph.erase_node(node)  # by hand: torch keeps unread nodes that could be random, as attention is
         changed += 1
     return changed, tuple(refused)
 

@@ -55,7 +55,8 @@ def region(node: Node) -> list[Node]:
 def route(node: Node) -> list[tuple[Node, int]] | None:
     """For each channel of the map `node`: the map that it comes from, which no move makes, and its channel there.
 
-    Found by moving numbers instead of values. None where a channel is not one channel of one map at every pixel.
+    Found by moving numbers instead of values, a number for every pixel of every channel. None where a channel is not
+    one channel of one map, each pixel where it was: a square map turned over is of one channel, too.
     """
     inside = region(node)
     sources = list(dict.fromkeys(s for moved in inside for s in moved.all_input_nodes if s not in inside))
@@ -67,8 +68,10 @@ def route(node: Node) -> list[tuple[Node, int]] | None:
     for moved in inside:
         known[moved] = _moved(moved, known)
     labels: torch.Tensor = known[node]
-    first = labels[:1, :, :1, :1]
-    return [origins[label] for label in first.flatten().tolist()] if bool((labels == first).all()) else None
+    pixels = _pixels(labels)
+    channels = labels[:1, :, :1, :1] // pixels.numel()
+    in_place = torch.equal(labels, channels * pixels.numel() + pixels)
+    return [origins[channel] for channel in channels.flatten().tolist()] if in_place else None
 
 
 def runs(channels: list[tuple[Node, int]]) -> list[Run]:
@@ -87,9 +90,15 @@ def _numbers(sources: list[Node]) -> Iterator[torch.Tensor]:
     start = 0
     for source in sources:
         batch, channels, height, width = shape(source)
-        numbers = torch.arange(start, start + channels, dtype=torch.int32).view(1, -1, 1, 1)
-        yield numbers.expand(batch, -1, height, width).contiguous()
+        pixels = _pixels(torch.empty(batch, 1, height, width, device="meta"))
+        yield torch.arange(start, start + channels).view(1, -1, 1, 1) * pixels.numel() + pixels
         start += channels
+
+
+def _pixels(like: torch.Tensor) -> torch.Tensor:
+    """A number for every pixel of a batch, [N, 1, H, W]."""
+    batch, _, height, width = like.shape
+    return torch.arange(batch * height * width).view(batch, 1, height, width)
 
 
 def _moved(node: Node, known: dict[Node, Any]) -> Any:

@@ -10,12 +10,11 @@ from torch.fx import Node
 
 from ghostdeploy import graph
 from ghostdeploy.lowering.passes.aten import aten
+from ghostdeploy.lowering.passes.split_slices import SPLITS
 from ghostdeploy.lowering.tflite import versions
 from ghostdeploy.lowering.tflite.emission import Emission
 from ghostdeploy.lowering.tflite.layout import stored
 from ghostdeploy.lowering.tflite.registry import emits
-
-SPLITS = (aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default, aten.unbind.int)
 
 
 @emits(aten.slice.Tensor)
