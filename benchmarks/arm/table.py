@@ -50,8 +50,8 @@ def _span(days: set[str]) -> str:
 def _settings() -> str:
     told = [f"- {contestant.name}, {contestant.precision}: {contestant.peer.settings}" for contestant in CONTESTANTS
             if not contestant.peer.ours]
-    return "\n".join(["## How others make their files", "", *told, "", "litert-torch's file in fp16 is its float32 one, "
-                      "run with XNNPACK's half arithmetic, as ours is. Nobody but us writes mixed."])
+    return "\n".join(["## How others make their files", "", *told, "", "litert-torch's file in fp16 is its float32 "
+                      "one, run with XNNPACK's half arithmetic, as ours is. Nobody but us writes mixed."])
 
 
 def _versions(result: ArmResult) -> str:
