@@ -13,8 +13,9 @@ import pytest
 from ghostdeploy.bundle.sums import listing
 from ghostdeploy.exporter import export
 from ghostdeploy.loading import load
+from ghostdeploy.tuning import Profile
 from tests.checkpoints import save, state
-from tests.commands import start
+from tests.commands import ghostdeploy, start
 
 STAGES = ("load the checkpoint", "run the checkpoint", "trace the graph", "fuse branches", "prove the fusion",
           "lower to .pte", "verify .pte", "lower to .tflite", "verify .tflite", "lower to .onnx", "verify .onnx",
@@ -62,6 +63,18 @@ def test_ctrl_c_that_an_extension_swallows_is_still_one() -> None:
     """As pybind11 does with what is raised while a module of it is imported."""
     done = subprocess.run([sys.executable, "-c", SWALLOWING], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 130 and "[interrupted]" in done.stderr and "ImportError" not in done.stderr
+
+
+def test_ctrl_c_while_tuning_keeps_what_was_measured(tmp_path: Path) -> None:
+    words = ("tune", "--model", "tests.ghosts:small", "--input-size", "8", "--format", "tflite")
+    interrupted_at("measure site 3", *words, "-o", "mine.json", cwd=tmp_path)
+    assert os.listdir(tmp_path) == ["mine.json.partial"]
+    known = Profile.load(tmp_path / "mine.json.partial").sites
+    assert len(known) == 2
+    gone_on = ghostdeploy(*words, "--add-to", "mine.json.partial", "-o", "mine.json", cwd=tmp_path)
+    assert gone_on.code == 0, gone_on.stderr
+    assert os.listdir(tmp_path) == ["mine.json"]
+    assert Profile.load(tmp_path / "mine.json").sites[:2] == known
 
 
 def test_ctrl_c_while_the_model_is_built(tmp_path: Path) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from ghostdeploy.lowering.site import Site
 from ghostdeploy.photos import real_photos
-from ghostdeploy.tuning import Measured, Profile, SiteCost
+from ghostdeploy.tuning import Measured, Profile, SiteCost, shipped
+from ghostdeploy.tuning.wanted import unknown_to
 from tests.commands import ghostdeploy
 
 EXPORT = ("export", "--model", "tests.ghosts:small", "--random-weights", "--input-size", "32", "--format", "tflite")
@@ -25,6 +28,17 @@ def test_export_applies_what_a_profile_found_cheaper_and_stays_exact(tmp_path: P
     assert artifact["passes"]["identity-taps"] == 0
     assert artifact["parity"]["max_rel_error"] <= 1e-5
     assert ended.json["manifest"]["profile"] == {"unit": "ns", "device": "made up for a test", "date": "2026-11-26"}
+
+
+def test_export_says_where_a_profile_knows_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "profile.json"
+    Profile("ns", Measured("made up for a test", {}, "2026-11-26"),
+            (SiteCost("tflite", "fp32", SITE, 2.0, 1.0),)).save(path)
+    ended = ghostdeploy(*EXPORT, "--precision", "fp32,fp16", "--profile", path, "-o", tmp_path / "out")
+    assert ended.code == 0 and "profile.json has no site of .tflite fp16: no rewrite" in ended.stderr, ended.stderr
+    assert unknown_to(Profile.load(path), ["pte", "tflite"], ["fp32"]) == [".pte fp32"]
+    assert unknown_to(shipped("android"), ["pte", "tflite"], ["fp32", "fp16", "int8"]) == []
+    assert unknown_to(shipped("android"), ["pte"], ["mixed"]) == []
 
 
 def test_bad_profiles_and_targets_are_named_before_any_work(tmp_path: Path) -> None:
@@ -75,7 +89,18 @@ def test_tune_names_what_it_lacks(tmp_path: Path) -> None:
     for words in (("--format", "onnx"), ("--format", ""), ("--precision", ""), ("--precision", "int4")):
         ghostdeploy("tune", "--model", "tests.ghosts:small", *words, "-o", tmp_path / "p.json").assert_clean_error(
             "usage", 2)
+    mixed = ghostdeploy("tune", "--model", "tests.ghosts:small", "--precision", "mixed", "-o", tmp_path / "p.json")
+    mixed.assert_clean_error("usage", 2)
+    assert "sites of fp16 and of int8" in mixed.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.phones
+def test_an_unknown_cpu_is_refused_before_anything_is_lowered(tmp_path: Path) -> None:
+    ended = ghostdeploy("tune", "--model", "tests.ghosts:small", "--device", "arm-instructions", "--cpu", "pentium",
+                        "-o", tmp_path / "p.json")
+    ended.assert_clean_error("usage", 2)
+    assert "qemu knows no CPU pentium" in ended.stderr and "lower site" not in ended.stderr
 
 
 def test_tune_looks_at_where_it_will_write_first(tmp_path: Path) -> None:
