@@ -14,7 +14,14 @@
     run             all of it in order
     result          the whole as versioned JSON
     table           the whole as Markdown
-    __main__        the command
+    __main__, entry the command, and how each program here runs and publishes
+
+Programs of their own, each with a document under docs/:
+
+    arm/            arm64 instructions per inference, ours beside others' (arm.md)
+    roofline/       what stands between models and the core (limits*.md)
+    calibration     how often `compare` calls an artifact different from its copy (calibration*.md)
+    trained         how right the artifacts of a trained checkpoint are (trained.md)
 
 Not part of the wheel: a user of the library needs none of it.
 """

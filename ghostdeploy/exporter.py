@@ -157,7 +157,7 @@ def _product(model: Model, fused: Fused, truth: Reference, labels: Labels | None
 
 def _cost(file: Path, lowered: Lowered, whole: Lowered, truth: Reference) -> float:
     """Latency of an artifact over that of another form of it."""
-    from ghostdeploy.quantisation.float_cost import latency_over  # with the benchmark's modules
+    from ghostdeploy.tuning.float_cost import latency_over  # with the benchmark's modules
 
     with temporary_directory() as directory:
         other = Path(directory) / file.name

@@ -12,11 +12,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.latency_models import BASE_NS, MODELS, LatencyModel
 from ghostdeploy.benchmark import statistics
 from ghostdeploy.benchmark.ratio import paired, unpaired
 from ghostdeploy.benchmark.result import Result
 from ghostdeploy.comparison.verdict import Comparison, Verdict, enough_rounds, judge
+from tests.latency_models import BASE_NS, MODELS, LatencyModel
 from tests.synthetic_results import synthetic
 
 ROUNDS, COMPARISONS, SESSIONS = 7, 200, 2000

@@ -20,8 +20,9 @@ from ghostdeploy.lowering.exactness import require_no_chance
 from ghostdeploy.lowering.half import halve
 from ghostdeploy.lowering.operators import require_aten
 from ghostdeploy.lowering.passes import DropNoops, NearestAsGather, run
-from ghostdeploy.lowering.specs import first_sentence, input_specs, output_specs
+from ghostdeploy.lowering.specs import input_specs, output_specs
 from ghostdeploy.progress import SILENT, Progress
+from ghostdeploy.wording import first_sentence
 
 # The oldest operator set that torch's exporter writes without converting, and the format version that came with it;
 # ONNX Runtime reads both from 1.14 on (its compatibility table: ONNX 1.13).

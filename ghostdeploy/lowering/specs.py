@@ -10,7 +10,6 @@ from torch.utils import _pytree as pytree
 
 from ghostdeploy.graph import shape
 from ghostdeploy.lowering.artifact import TensorSpec
-from ghostdeploy.wording import first_sentence as first_sentence
 
 
 def input_specs(module: GraphModule) -> tuple[TensorSpec, ...]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from torch.fx import GraphModule, Node
 
 from ghostdeploy import graph
+from ghostdeploy.lowering.passes.alternative import ACTIVATIONS
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.nearest_index import NEAREST
 
@@ -26,8 +27,6 @@ VIEWS = (aten.view.default, aten._unsafe_view.default, aten.reshape.default, ate
 PARTS = (aten.slice.Tensor, aten.pad.default, aten.constant_pad_nd.default)
 # In int8 a table. TFLite's specification of LOGISTIC wants its result in steps of 1/256 from -128 on.
 SIGMOID = aten.sigmoid.default
-# Bounds below and above zero, so that they hold the steps of their result.
-ACTIVATIONS = (aten.relu.default, aten.relu6.default, aten.hardtanh.default)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from typing import Final
 from torch.fx import Node
 
 from ghostdeploy.graph import shape
+from ghostdeploy.lowering.passes.alternative import ACTIVATIONS
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.nearest_index import NEAREST, doubles
-from ghostdeploy.quantisation.kinds import ACTIVATIONS, Backend, holds_zero
+from ghostdeploy.quantisation.kinds import Backend, holds_zero
 
 
 def _takes(node: Node) -> bool:

@@ -29,9 +29,10 @@ from ghostdeploy.lowering.mixed import in_half, largest_in_int8
 from ghostdeploy.lowering.operators import require_aten
 from ghostdeploy.lowering.passes import Outcome, run
 from ghostdeploy.lowering.site import Wanted, nowhere
-from ghostdeploy.lowering.specs import first_sentence, input_specs, installed, output_specs
+from ghostdeploy.lowering.specs import input_specs, installed, output_specs
 from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.quantisation import Calibration, required
+from ghostdeploy.wording import first_sentence
 
 if TYPE_CHECKING:
     from ghostdeploy.quantisation.sensitivity import Choice

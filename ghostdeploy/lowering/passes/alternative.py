@@ -11,6 +11,7 @@ from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.passes.base import Rewrite, emit
 from ghostdeploy.lowering.site import Site, Wanted, nowhere
 
+# Bounds below and above zero, so that in int8 they hold the steps of their result.
 ACTIVATIONS = (aten.relu.default, aten.relu6.default, aten.hardtanh.default)
 
 

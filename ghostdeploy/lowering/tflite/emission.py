@@ -18,17 +18,16 @@ from ghostdeploy import graph
 from ghostdeploy.errors import UnsupportedOperator
 from ghostdeploy.lowering.artifact import Precision
 from ghostdeploy.lowering.half import as_half
+from ghostdeploy.lowering.passes.alternative import ACTIVATIONS
 from ghostdeploy.lowering.passes.aten import aten
 from ghostdeploy.lowering.tflite import versions
 from ghostdeploy.lowering.tflite.layout import Order, Shape, identity, permuted, plan_view, significant, stored
 from ghostdeploy.lowering.tflite.writer import Array, Steps, Writer
 from ghostdeploy.quantisation import FLOAT_ONLY, Quantisation, QuantParams
-from ghostdeploy.quantisation.kinds import ACTIVATIONS
 
 ACTIVATION = schema.ActivationFunctionType
 _BINARY_OPTIONS = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions", "DIV": "DivOptions",
-                   "MAXIMUM": "MaximumMinimumOptions", "MINIMUM": "MaximumMinimumOptions",
-                   "SQUARED_DIFFERENCE": "SquaredDifferenceOptions"}
+                   "MAXIMUM": "MaximumMinimumOptions", "MINIMUM": "MaximumMinimumOptions"}
 _FUSES_ACTIVATION = {"ADD", "SUB", "MUL", "DIV"}
 
 

@@ -10,6 +10,7 @@ from torch.fx import Node
 
 from ghostdeploy import graph
 from ghostdeploy.lowering.passes.aten import aten
+from ghostdeploy.lowering.passes.base import operand
 from ghostdeploy.lowering.passes.split_slices import SPLITS
 from ghostdeploy.lowering.tflite import versions
 from ghostdeploy.lowering.tflite.emission import Emission
@@ -20,7 +21,7 @@ from ghostdeploy.lowering.tflite.registry import emits
 @emits(aten.slice.Tensor)
 def slice_axis(e: Emission, node: Node) -> None:
     """`x[start:end:step]` along one axis."""
-    source = _source(node)
+    source = operand(node)
     shape = graph.shape(source)
     axis, step = graph.argument(node, 1, 0) % len(shape), graph.argument(node, 4, 1)
     start = slice(graph.argument(node, 2, 0), graph.argument(node, 3, None), step).indices(shape[axis])[0]
@@ -39,7 +40,7 @@ def slice_axis(e: Emission, node: Node) -> None:
 @emits(aten.select.int)
 def select(e: Emission, node: Node) -> None:
     """`x[index]` along one axis, which goes."""
-    source = _source(node)
+    source = operand(node)
     axis = graph.argument(node, 1, 0) % len(graph.shape(source))
     entry(e, node, source, axis, graph.argument(node, 2, 0))
 
@@ -57,7 +58,7 @@ def item(e: Emission, node: Node) -> None:
     if origin.target not in SPLITS:
         raise e.refusal(origin, "an operator with several results has no lowering here",
                         "export --format pte, or replace the operator in the model")
-    source = _source(origin)
+    source = operand(origin)
     if origin.target is aten.unbind.int:
         entry(e, node, source, graph.argument(origin, 1, 0) % len(graph.shape(source)), index)
         return
@@ -99,9 +100,3 @@ def cut(e: Emission, tensor: int, axis: int, start: int, length: int) -> int:
     e.writer.operator("SLICE", [tensor, e.integers(begin), e.integers(size)], [out], "SliceOptions",
                       versions.slicing(len(shape)))
     return out
-
-
-def _source(node: Node) -> Node:
-    source = node.args[0]
-    assert isinstance(source, Node)
-    return source

@@ -15,6 +15,7 @@ from torch.fx import Node
 
 from ghostdeploy import graph
 from ghostdeploy.lowering.passes.aten import aten
+from ghostdeploy.lowering.passes.base import operand
 from ghostdeploy.lowering.passes.nearest_index import NEAREST, source_indices
 from ghostdeploy.lowering.tflite import versions
 from ghostdeploy.lowering.tflite.emission import ACTIVATION, Emission
@@ -48,7 +49,7 @@ def multiply_upsampled(e: Emission, node: Node) -> bool:
     other: Any = node.args[1] if node.args[0] is gate else node.args[0]
     factors = _factors(gate)
     assert factors is not None
-    n, c, h, w = graph.shape(_source(gate))
+    n, c, h, w = graph.shape(operand(gate))
     x = e.reshape(e.read(other, NHWC), (n * h, factors[0], w, factors[1], c))
     activation, result = e.activation(node)
     _broadcast(e, result, x, _small(e, gate), c, activation)
@@ -60,7 +61,7 @@ def bilinear(e: Emission, node: Node) -> None:
     """Bilinear resizing; ATen's align_corners=False is what TFLite calls half-pixel centres."""
     corners = bool(graph.argument(node, 2, False))
     size = e.integers(graph.shape(node)[2:])
-    e.writer.operator("RESIZE_BILINEAR", [e.read(_source(node), NHWC), size], [e.write(node, NHWC)],
+    e.writer.operator("RESIZE_BILINEAR", [e.read(operand(node), NHWC), size], [e.write(node, NHWC)],
                       "ResizeBilinearOptions", 1 if corners else versions.BILINEAR_HALF_PIXEL,
                       alignCorners=corners, halfPixelCenters=not corners)
 
@@ -84,7 +85,7 @@ def upsampled_gate(node: Node) -> Node | None:
 def _factors(node: Node) -> tuple[int, int] | None:
     """Integer factors of an upsampling that repeats every pixel equally often, else None."""
     rows, columns = source_indices(node)
-    (h, w), (oh, ow) = graph.shape(_source(node))[2:], graph.shape(node)[2:]
+    (h, w), (oh, ow) = graph.shape(operand(node))[2:], graph.shape(node)[2:]
     if oh % h or ow % w:
         return None
     repeats = rows == [i // (oh // h) for i in range(oh)] and columns == [i // (ow // w) for i in range(ow)]
@@ -93,8 +94,8 @@ def _factors(node: Node) -> tuple[int, int] | None:
 
 def _small(e: Emission, node: Node) -> int:
     """The map before upsampling, as [n * h, 1, w, 1, c]."""
-    n, c, h, w = graph.shape(_source(node))
-    return e.reshape(e.read(_source(node), NHWC), (n * h, 1, w, 1, c))
+    n, c, h, w = graph.shape(operand(node))
+    return e.reshape(e.read(operand(node), NHWC), (n * h, 1, w, 1, c))
 
 
 def _broadcast(e: Emission, node: Node, wide: int, small: int, channels: int,
@@ -107,10 +108,10 @@ def _broadcast(e: Emission, node: Node, wide: int, small: int, channels: int,
 
 def _by_matrices(e: Emission, node: Node) -> None:
     """FULLY_CONNECTED with one-hot rows contracts the last axis, so pixels go last and come back."""
-    n, c, h, w = graph.shape(_source(node))
+    n, c, h, w = graph.shape(operand(node))
     _, _, oh, ow = graph.shape(node)
     rows, columns = source_indices(node)
-    x = e.read(_source(node), NHWC)
+    x = e.read(operand(node), NHWC)
     if h * w * oh * ow <= WHOLE_MATRIX:
         x = e.transpose(e.reshape(x, (n, h * w, c)), (0, 2, 1))
         x = _matrix(e, x, [r * w + k for r in rows for k in columns], h * w)
@@ -131,9 +132,3 @@ def _matrix(e: Emission, x: int, picks: list[int], size: int) -> int:
     e.writer.operator("FULLY_CONNECTED", [x, e.array(one_hot), bias], [out], "FullyConnectedOptions",
                       versions.FULLY_CONNECTED_KEEPS_AXES, keepNumDims=True)
     return out
-
-
-def _source(node: Node) -> Node:
-    source = node.args[0]
-    assert isinstance(source, Node)
-    return source

@@ -34,7 +34,7 @@ _SINCE: dict[tuple[str, int], str] = {
     ("PAD", 4): "2.6.0", ("PRELU", 1): "1.8.0", ("QUANTIZE", 1): "1.14.0", ("RELU", 1): "1.5.0",
     ("RELU6", 1): "1.5.0", ("RELU_N1_TO_1", 1): "1.5.0", ("RESHAPE", 1): "1.5.0", ("RESIZE_BILINEAR", 1): "1.7.0",
     ("RESIZE_BILINEAR", 3): "2.2.0", ("ROUND", 1): "1.14.0", ("SLICE", 1): "1.14.0", ("SLICE", 5): "2.5.0",
-    ("SOFTMAX", 1): "1.5.0", ("SQRT", 1): "1.10.0", ("SQUARED_DIFFERENCE", 1): "1.13.1",
+    ("SOFTMAX", 1): "1.5.0", ("SQRT", 1): "1.10.0",
     ("STRIDED_SLICE", 1): "1.6.0", ("STRIDED_SLICE", 4): "2.2.0", ("SUB", 1): "1.6.0", ("SUB", 3): "2.3.0",
     ("SUM", 1): "1.10.0", ("TANH", 1): "1.14.0", ("TRANSPOSE", 1): "1.6.0", ("TRANSPOSE", 2): "1.14.0",
     ("TRANSPOSE", 4): "2.3.0", ("TRANSPOSE", 6): LOWEST_TRIED,
