@@ -68,7 +68,7 @@ def route(node: Node) -> list[tuple[Node, int]] | None:
     for moved in inside:
         known[moved] = _moved(moved, known)
     labels: torch.Tensor = known[node]
-    pixels = _pixels(labels)
+    pixels = _pixels(shape(node))
     channels = labels[:1, :, :1, :1] // pixels.numel()
     in_place = torch.equal(labels, channels * pixels.numel() + pixels)
     return [origins[channel] for channel in channels.flatten().tolist()] if in_place else None
@@ -89,15 +89,14 @@ def runs(channels: list[tuple[Node, int]]) -> list[Run]:
 def _numbers(sources: list[Node]) -> Iterator[torch.Tensor]:
     start = 0
     for source in sources:
-        batch, channels, height, width = shape(source)
-        pixels = _pixels(torch.empty(batch, 1, height, width, device="meta"))
-        yield torch.arange(start, start + channels).view(1, -1, 1, 1) * pixels.numel() + pixels
-        start += channels
+        end, pixels = start + shape(source)[1], _pixels(shape(source))
+        yield torch.arange(start, end).view(1, -1, 1, 1) * pixels.numel() + pixels
+        start = end
 
 
-def _pixels(like: torch.Tensor) -> torch.Tensor:
+def _pixels(of: tuple[int, ...]) -> torch.Tensor:
     """A number for every pixel of a batch, [N, 1, H, W]."""
-    batch, _, height, width = like.shape
+    batch, _, height, width = of
     return torch.arange(batch * height * width).view(batch, 1, height, width)
 
 
