@@ -70,7 +70,8 @@ CONTESTANTS: Final = (
     _ours("pte", "int8"),
     _ours("tflite", "int8"),
     Contestant(_stock(_FUSED, "executorch-int8", "PT2E, XNNPACKQuantizer, per channel", FUSION), "pte", "int8"),
-    Contestant(_litert("litert-torch-int8", "static_wi8_ai8 of ai-edge-quantizer", "ai-edge-quantizer"),
+    Contestant(_litert("litert-torch-int8", "static_wi8_ai8 of ai-edge-quantizer, its constants put "
+                       "where TFLite 2.14 finds them", "ai-edge-quantizer"),
                "tflite", "int8"),
     Contestant(_onnx("onnx-int8", "static QDQ, per channel", "onnxruntime"), "onnx", "int8"),
     _ours("pte", "mixed"),

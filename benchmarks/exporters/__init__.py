@@ -18,7 +18,7 @@ _HOMES = {
     "ours-pte": ("ours", "pte"), "ours-tflite": ("ours", "tflite"), "ours-both": ("ours", "both"),
     "executorch": ("executorch", "unfused"), "executorch-fused": ("executorch", "fused"),
     "executorch-fp16": ("executorch", "fused_fp16"), "executorch-int8": ("executorch", "fused_int8"),
-    "litert-torch": ("litert", "export"), "litert-torch-int8": ("litert", "int8"),
+    "litert-torch": ("litert", "export"), "litert-torch-int8": ("litert_int8", "export"),
     "onnx": ("onnx", "fused"), "onnx-int8": ("onnx", "fused_int8"), "ncnn": ("ncnn", "export"),
     "eager": ("torch_eager", "export"), "inductor": ("inductor", "export"),
     **{f"android-{form}": ("android", form.replace("-", "_")) for form in (
