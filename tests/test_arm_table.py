@@ -150,6 +150,27 @@ def test_rows_of_others_of_another_runtime_are_refused(format: str) -> None:
     assert "other 9" in refused.value.why
 
 
+def test_what_the_readme_says_of_the_published_count_is_in_it() -> None:
+    published = ArmResult.load(ROOT / "docs" / "arm.json")
+    millions = {(model.model, row.precision, row.contestant): row.instructions.per_inference / 1e6
+                for model in published.models for row in model.rows if row.instructions is not None}
+    ours = {contestant.name for contestant in CONTESTANTS if contestant.peer.ours}
+    for model in published.models:
+        for precision in ("fp32", "fp16", "int8"):
+            counts = {name: count for (of, given, name), count in millions.items() if (of, given) == (
+                model.model, precision)}
+            assert len(counts) == sum(contestant.precision == precision for contestant in CONTESTANTS)
+            # Where a network has nothing to rewrite, stock ExecuTorch writes the same program.
+            assert min(counts[name] for name in ours & counts.keys()) <= 1.0005 * min(counts.values())
+    readme = [line.strip().split(" | ") for line in (ROOT / "README.md").read_text().splitlines()]
+    for precision in ("fp32", "fp16", "int8"):
+        row = next(cells for cells in readme if cells[0] == f"| {precision}")
+        for cell, name in zip(row[1:], ("ours .pte", "ours .tflite", "stock ExecuTorch, fused by us", "litert-torch",
+                                        "ONNX Runtime, fused by us"), strict=True):
+            told = millions.get(("ghostnetv3_100", precision, name))
+            assert cell.removesuffix(" |").split(" ")[0] == ("-" if told is None else f"{told:.1f}")
+
+
 def test_the_published_count_can_give_its_others(tmp_path: Path) -> None:
     docs = ROOT / "docs"
     published = ArmResult.load(docs / "arm.json")

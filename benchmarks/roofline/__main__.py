@@ -1,12 +1,12 @@
 """`python -m benchmarks.roofline`: where the time of a `.tflite` goes, and how far each layer is from the core's limit.
 
-Two roofs are measured on the pinned core with each model, and the highest count, through the same runtime: multiply-
-adds a second of a large 1x1 convolution, and bytes a second of an addition over maps of the size that these models
-have. A layer's floor is what the lower roof allows: its multiply-adds at the one, or its inputs, weights and outputs
-once at the other. Every convolution and matrix product of the fused graph is lowered alone and measured in turns with
-the whole artifact, so that a busy machine hits all alike. What their sum leaves of the whole is everything between
-them (additions, pooling, gates, attention), and that a layer alone finds its weights in the cache, and in the whole
-has to fetch them each time.
+Two roofs are measured on the pinned core with each model, and the highest count, through the same runtime:
+multiply-adds a second of a large 1x1 convolution (or of a layer that is faster), and bytes a second of an addition
+over maps of the size that these models have. A layer's floor is what the lower roof allows: its multiply-adds at the
+one, or its inputs, weights and outputs once at the other. Every convolution and matrix product of the fused graph is
+lowered alone and measured in turns with the whole artifact, so that a busy machine hits all alike. What their sum
+leaves of the whole is everything between them (additions, pooling, gates, attention), and that a layer alone finds
+its weights in the cache, and in the whole has to fetch them each time.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ def markdown(standings: Sequence[Standing]) -> str:
         "Made by `python -m benchmarks.roofline`; do not edit by hand. "
         f"{machine.describe().soc}, one thread, float32, {RUNTIME.info().name} {RUNTIME.info().version}, "
         f"{datetime.now(UTC).date().isoformat()}; random weights. A layer's *floor* is the larger of its multiply-adds "
-        "at the highest rate measured and its bytes at the highest rate measured, with any of these models; *share* is "
-        "floor over time. What is left is in no layer: additions, "
+        "at the highest rate and its bytes at the highest rate of anything measured here; *share* is floor over "
+        "time. What is left is in no layer: additions, "
         "pooling, gates, attention, what rewrites for this kind of machine change, and fetching the weights, which a "
         "layer alone finds in the cache.", ""]
     for standing in standings:
