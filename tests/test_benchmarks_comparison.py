@@ -207,6 +207,17 @@ def test_what_the_repository_shows_can_be_read_and_is_what_the_program_writes(na
             f"`.{best.peer.removeprefix('ours-')}` {ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]")
 
 
+def test_what_the_readme_says_of_ghostnetv3_over_onnx_runtime_was_measured() -> None:
+    shown = PeersResult.load(ROOT / "docs" / "peers-ghostnetv3.json")
+    assert markdown(shown) == (ROOT / "docs" / "peers-ghostnetv3.md").read_text()
+    (model,) = shown.models
+    assert model.best_peer == {"1": "onnxruntime"} and shown.protocol.rounds == 15
+    ratios = {entry.peer: entry.to_best_peer for entry in model.entries}
+    told = [f"{r.value:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in (ratios["ours-tflite"], ratios["ours-pte"])
+            if r is not None]
+    assert " and ".join(told) in " ".join((ROOT / "README.md").read_text().split())
+
+
 def test_the_table_of_all_peers_is_what_the_program_writes_and_has_all() -> None:
     shown = PeersResult.load(ROOT / "docs" / "peers-all.json")
     assert markdown(shown) == (ROOT / "docs" / "peers-all.md").read_text()
