@@ -16,7 +16,9 @@ from benchmarks.arm.contestants import CONTESTANTS
 from benchmarks.arm.earlier import taken
 from benchmarks.arm.result import ArmResult, ModelRows, Row
 from benchmarks.arm.table import markdown
+from benchmarks.export_worker import Cost
 from benchmarks.exporters import EXPORTERS
+from benchmarks.exporting import Export
 from benchmarks.models import Source
 from ghostdeploy.device import records
 from ghostdeploy.device.android.pinned import pinned
@@ -77,6 +79,12 @@ def test_what_decides_about_a_file_is_in_its_key() -> None:
         assert contestant.peer.exporter in EXPORTERS and all((ROOT / path).exists() for path in contestant.peer.sources)
         assert ("ghostdeploy/profiles" in contestant.peer.sources) is contestant.peer.ours
     assert len({(c.name, c.precision) for c in CONTESTANTS}) == len(CONTESTANTS)
+
+
+def test_equal_files_of_two_contestants_are_rows_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "emulator", lambda: EMULATOR)
+    made = Export(Path("model.pte"), "ab" * 32, 1, Cost(1.0, 1.0, 1))
+    assert len({counting._key(made, contestant, "cortex-a76") for contestant in CONTESTANTS}) == len(CONTESTANTS)
 
 
 def test_what_this_machine_lacks_is_told_and_not_kept(tmp_path: Path) -> None:
