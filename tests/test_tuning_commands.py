@@ -39,6 +39,8 @@ def test_export_says_where_a_profile_knows_nothing(tmp_path: Path) -> None:
     assert unknown_to(Profile.load(path), ["pte", "tflite"], ["fp32"]) == [".pte fp32"]
     assert unknown_to(shipped("android"), ["pte", "tflite"], ["fp32", "fp16", "int8"]) == []
     assert unknown_to(shipped("android"), ["pte"], ["mixed"]) == []
+    assert unknown_to(Profile.load(path), ["tflite", "onnx"], ["fp32"]) == [], "nothing of .onnx is a matter of profiles"
+    assert unknown_to(Profile.load(path), ["pte"], ["mixed", "fp16"]) == [".pte fp16", ".pte int8"]
 
 
 def test_bad_profiles_and_targets_are_named_before_any_work(tmp_path: Path) -> None:

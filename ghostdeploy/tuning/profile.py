@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import jsonschema
 
@@ -22,6 +22,7 @@ from ghostdeploy.writing import write_json
 SCHEMA_VERSION = 1
 Unit = Literal["instructions", "ns"]
 Target = Literal["android", "host"]
+FORMATS: Final[tuple[Format, ...]] = ("pte", "tflite")      # what has passes that pay at some shapes only
 
 # By how much the rewritten form must be cheaper. Instructions are exact to about 1e-4 between runs. Ratios of medians
 # of interleaved rounds moved by about 3 % between runs of the first programs that compared forms on a two-core machine.

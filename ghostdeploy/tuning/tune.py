@@ -23,16 +23,14 @@ from ghostdeploy.progress import SILENT, Progress
 from ghostdeploy.quantisation import Calibration
 from ghostdeploy.tuning.growing import Growing, Keep, forget
 from ghostdeploy.tuning.meters import Meter
-from ghostdeploy.tuning.profile import Profile, SiteCost
+from ghostdeploy.tuning.profile import FORMATS, Profile, SiteCost
 from ghostdeploy.tuning.sites import FoundSite, sites, sites_left
 
-# What has passes that pay at some shapes only.
-FORMATS: Final[tuple[Format, ...]] = ("pte", "tflite")
 PRECISIONS: Final[tuple[Precision, ...]] = ("fp32", "fp16", "int8")
 
 
 def tune(modules: Iterable[tuple[nn.Module, torch.Tensor]], meter: Meter, *,
-         formats: Sequence[Format] = ("pte", "tflite"), precisions: Sequence[Precision] = ("fp32",),
+         formats: Sequence[Format] = FORMATS, precisions: Sequence[Precision] = ("fp32",),
          known: Profile | None = None, progress: Progress = SILENT, keep: Keep = forget) -> Profile:
     """Measure both forms of every distinct site, then of those that the rewrites that pay leave or make, until all are.
 

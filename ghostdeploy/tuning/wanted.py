@@ -8,15 +8,15 @@ from ghostdeploy.graph import Example
 from ghostdeploy.lowering.artifact import Format, Precision
 from ghostdeploy.lowering.mixed import by_map, largest_in_int8
 from ghostdeploy.lowering.site import Wanted
-from ghostdeploy.tuning.profile import Profile
+from ghostdeploy.tuning.profile import FORMATS, Profile
 
 
 def unknown_to(profile: Profile, formats: Sequence[Format], precisions: Sequence[Precision]) -> list[str]:
-    """Of the artifacts that are to be made: those that the profile has no site of at all, as `.pte fp16`."""
+    """What artifacts to be made would ask the profile about, and it has no site of at all, as `.pte fp16`."""
     known = {(cost.format, cost.precision) for cost in profile.sites}
-    parts = {precision: ("fp16", "int8") if precision == "mixed" else (precision,) for precision in precisions}
-    return [f".{format} {precision}" for format in formats for precision in precisions
-            if not any((format, part) in known for part in parts[precision])]
+    parts = dict.fromkeys(part for each in precisions for part in (("fp16", "int8") if each == "mixed" else (each,)))
+    return [f".{format} {part}" for format in formats if format in FORMATS for part in parts
+            if (format, part) not in known]
 
 
 def wanted_in(profile: Profile, format: Format, precision: Precision, example: Example) -> Wanted:
