@@ -39,7 +39,7 @@ def test_export_says_where_a_profile_knows_nothing(tmp_path: Path) -> None:
     assert unknown_to(Profile.load(path), ["pte", "tflite"], ["fp32"]) == [".pte fp32"]
     assert unknown_to(shipped("android"), ["pte", "tflite"], ["fp32", "fp16", "int8"]) == []
     assert unknown_to(shipped("android"), ["pte"], ["mixed"]) == []
-    assert unknown_to(Profile.load(path), ["tflite", "onnx"], ["fp32"]) == [], "nothing of .onnx is a matter of profiles"
+    assert unknown_to(Profile.load(path), ["tflite", "onnx"], ["fp32"]) == [], "nothing of .onnx depends on profiles"
     assert unknown_to(Profile.load(path), ["pte"], ["mixed", "fp16"]) == [".pte fp16", ".pte int8"]
 
 
